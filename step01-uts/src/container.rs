@@ -1,0 +1,170 @@
+//! The driver: calls the layers' hooks at their moments. It knows no namespace, mount or cgroup.
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use anyhow::{Context, Result};
+use nix::{
+    sys::wait::{Id, WaitPidFlag, waitid},
+    unistd::Pid,
+};
+
+use crate::{
+    Explain, Process, Side, Stack, Status, child,
+    clone::{Child, clone3},
+    report::{self, Report},
+    signals::{self, Signals},
+};
+
+/// A stack of layers, and the command that is to run on top of them.
+///
+/// ```no_run
+/// use step01::{Container, Explain, Process, Uts};
+///
+/// let process = Process::new(vec!["hostname".into()]);
+/// let mut container = Container::new(process, Explain::new(true));
+/// container.stack.top(Uts { hostname: Some("box".into()), domainname: None });
+/// let status = container.run()?;
+/// # Ok::<(), anyhow::Error>(())
+/// ```
+pub struct Container {
+    /// The layers, the bottom one first.
+    pub stack: Stack,
+    /// What to execute.
+    pub process: Process,
+    explain: Explain,
+    running: Option<Running>,
+}
+
+/// The container's first process, seen from the host.
+pub struct Running {
+    child: Child,
+    signals: Signals,
+}
+
+impl Running {
+    /// Its number on the host.
+    pub fn pid(&self) -> Pid {
+        self.child.pid
+    }
+
+    /// Readable once it has ended. See pidfd_open(2).
+    pub fn pidfd(&self) -> BorrowedFd<'_> {
+        self.child.pidfd.as_fd()
+    }
+
+    /// The signals that reach the runtime meanwhile.
+    pub fn signals(&self) -> &Signals {
+        &self.signals
+    }
+}
+
+impl Container {
+    /// A container without layers: just a process.
+    pub fn new(process: Process, explain: Explain) -> Self {
+        Self { stack: Stack::default(), process, explain, running: None }
+    }
+
+    /// The whole life of a container: start, wait, release.
+    pub fn run(mut self) -> Result<Status> {
+        let running = self.start()?;
+        let status = signals::wait(running.signals(), running.pidfd());
+        self.release()?;
+        status
+    }
+
+    /// Makes the container and lets it become its command. If any hook fails on either side, what
+    /// was made so far is given back, and the error is that hook's.
+    pub fn start(&mut self) -> Result<&Running> {
+        match self.try_start() {
+            Ok(running) => Ok(self.running.insert(running)),
+            Err(error) => {
+                let _ = self.release(); // the first error is the one to tell
+                Err(error)
+            }
+        }
+    }
+
+    fn try_start(&mut self) -> Result<Running> {
+        let signals = Signals::hold()?;
+        for layer in self.stack.layers() {
+            let explain = self.explain.at(Side::Host, layer.name());
+            layer.prepare(&explain).context(layer.name())?;
+        }
+
+        let (gate, opener) = report::gate()?;
+        let (mut reports, reporter) = report::pipe()?;
+        let explain = self.explain.at(Side::Host, "namespaces");
+        let Some(child) = clone3(&explain, self.stack.namespaces())? else {
+            drop((opener, reports)); // the host's ends
+            child::main(self.explain, &mut self.stack, &self.process, &signals, gate, reporter)
+        };
+        drop((gate, reporter)); // the child's ends
+        let mut born = Unfinished(Some(child));
+
+        let pid = born.pid();
+        for layer in self.stack.layers() {
+            let explain = self.explain.at(Side::Host, layer.name());
+            layer.attach(&explain, pid).context(layer.name())?;
+        }
+        opener.open()?;
+        while let Report::Reborn(pid) = reports.next()? {
+            born = Unfinished(Some(Child::adopt(pid)?));
+        }
+        let child = born.finish();
+        Ok(Running { child, signals })
+    }
+
+    /// Ends the container if it still runs, and gives everything back, from the top layer down.
+    /// Every layer is released even if another's release fails; the first error is returned.
+    pub fn release(&mut self) -> Result<()> {
+        if let Some(Running { child, signals }) = self.running.take() {
+            drop(Unfinished(Some(child)));
+            signals.restore()?;
+        }
+        let mut result = Ok(());
+        for layer in self.stack.layers().rev() {
+            let explain = self.explain.at(Side::Host, layer.name());
+            let released = layer.release(&explain).context(layer.name());
+            result = result.and(released);
+        }
+        result
+    }
+}
+
+/// Nothing is left behind, whichever way the owner goes.
+impl Drop for Container {
+    fn drop(&mut self) {
+        let _ = self.release();
+    }
+}
+
+impl Child {
+    /// Takes over a child that this process did not clone itself.
+    fn adopt(pid: Pid) -> Result<Self> {
+        let pidfd = crate::clone::pidfd_open(pid).context("opening the container's pidfd")?;
+        Ok(Self { pid, pidfd })
+    }
+}
+
+/// A child that is killed and reaped unless it is finished: no error path leaves a process.
+struct Unfinished(Option<Child>);
+
+impl Unfinished {
+    fn pid(&self) -> Pid {
+        self.0.as_ref().map_or(Pid::from_raw(0), |child| child.pid)
+    }
+
+    fn finish(mut self) -> Child {
+        self.0.take().expect("taken only here, and this consumes self")
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(child) = &self.0 {
+            // Both fail only if it has ended and been reaped already.
+            let _ = signals::send(child.pidfd.as_fd(), libc::SIGKILL);
+            let _ = waitid(Id::PIDFd(child.pidfd.as_fd()), WaitPidFlag::WEXITED);
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! What a container is made of: layers, and the stack that they stand in.
+
+use std::any::Any;
+
+use anyhow::Result;
+use nix::{sched::CloneFlags, unistd::Pid};
+
+use crate::Explain;
+
+/// One thing that sets a container apart from its host.
+///
+/// The driver ([`Container`](crate::Container)) calls the hooks at five moments of a container's
+/// life. `prepare`, `attach` and `enter` run in stack order, from the bottom up; `release` runs
+/// from the top down. Each is told where it stands by its [`Explain`], through which it acts.
+///
+/// ```text
+///    host                            container
+///    prepare
+///    clone3(all namespaces) ───────▶ born, held at a gate
+///    attach(child)
+///    open the gate ────────────────▶ enter
+///                                    exec(command)
+///    wait
+///    release
+/// ```
+pub trait Layer: Any {
+    /// The name that errors and `--explain` give it: one lower-case word.
+    fn name(&self) -> &'static str;
+
+    /// The new namespaces that the child is to be born into. See namespaces(7).
+    fn namespaces(&self) -> CloneFlags {
+        CloneFlags::empty()
+    }
+
+    /// Host, before the child exists: acquire what the container will need.
+    fn prepare(&mut self, _explain: &Explain) -> Result<()> {
+        Ok(())
+    }
+
+    /// Host, while the child waits at the gate: act on it from outside.
+    fn attach(&mut self, _explain: &Explain, _child: Pid) -> Result<()> {
+        Ok(())
+    }
+
+    /// Container, inside the new namespaces, before the command is executed.
+    ///
+    /// This is another process: what it changes in `self` the host's side never sees.
+    fn enter(&mut self, _explain: &Explain) -> Result<()> {
+        Ok(())
+    }
+
+    /// Whether, after `enter`, the container must go on in a new process: a PID namespace that was
+    /// joined by setns(2) holds only the children of the process that joined it.
+    fn reborn(&self) -> bool {
+        false
+    }
+
+    /// Host, when the child is gone or never came: give everything back.
+    ///
+    /// Runs also where `prepare` failed half-way, and may run twice.
+    fn release(&mut self, _explain: &Explain) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Layers in order, the bottom one first.
+///
+/// A step takes the stack of the step before and puts its own layer in at the right height, by
+/// naming the neighbour: `stack.below::<Mount>(net)`.
+#[derive(Default)]
+pub struct Stack(Vec<Box<dyn Layer>>);
+
+impl Stack {
+    /// Puts a layer under all others: it is the first to enter and the last to be released.
+    pub fn bottom(&mut self, layer: impl Layer) {
+        self.0.insert(0, Box::new(layer));
+    }
+
+    /// Puts a layer on top of all others: it is the last to enter and the first to be released.
+    pub fn top(&mut self, layer: impl Layer) {
+        self.0.push(Box::new(layer));
+    }
+
+    /// Puts a layer directly below the layer of type `L`, or on top where there is none.
+    pub fn below<L: Layer>(&mut self, layer: impl Layer) {
+        let height = self.height::<L>().unwrap_or(self.0.len());
+        self.0.insert(height, Box::new(layer));
+    }
+
+    /// Puts a layer directly above the layer of type `L`, or on top where there is none.
+    pub fn above<L: Layer>(&mut self, layer: impl Layer) {
+        let height = self.height::<L>().map_or(self.0.len(), |height| height + 1);
+        self.0.insert(height, Box::new(layer));
+    }
+
+    /// The layer of type `L`, for another layer's step to add to.
+    pub fn get_mut<L: Layer>(&mut self) -> Option<&mut L> {
+        self.0.iter_mut().find_map(|layer| {
+            let any: &mut dyn Any = layer.as_mut();
+            any.downcast_mut()
+        })
+    }
+
+    /// The names from the bottom up.
+    pub fn names(&self) -> Vec<&'static str> {
+        self.0.iter().map(|layer| layer.name()).collect()
+    }
+
+    /// The union of all layers' namespaces.
+    pub(crate) fn namespaces(&self) -> CloneFlags {
+        self.0.iter().map(|layer| layer.namespaces()).collect()
+    }
+
+    /// From the bottom up.
+    pub(crate) fn layers(&mut self) -> impl DoubleEndedIterator<Item = &mut dyn Layer> {
+        self.0.iter_mut().map(|layer| layer.as_mut())
+    }
+
+    fn height<L: Layer>(&self) -> Option<usize> {
+        self.0.iter().position(|layer| {
+            let any: &dyn Any = layer.as_ref();
+            any.is::<L>()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Ipc, Uts};
+
+    struct Top;
+    impl Layer for Top {
+        fn name(&self) -> &'static str {
+            "top"
+        }
+    }
+
+    #[test]
+    fn layers_are_put_in_beside_a_named_neighbour() {
+        let mut stack = Stack::default();
+        stack.top(Ipc);
+        stack.below::<Ipc>(Uts::default());
+        stack.above::<Ipc>(Top);
+        assert_eq!(stack.names(), ["uts", "ipc", "top"]);
+        assert_eq!(stack.namespaces(), CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWIPC);
+        assert!(stack.get_mut::<Uts>().is_some());
+    }
+}

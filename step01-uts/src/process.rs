@@ -1,0 +1,121 @@
+//! The command that a container runs, and `exec`.
+//!
+//! See execve(2), and environ(7) for how `PATH` is searched.
+
+use std::{
+    convert::Infallible,
+    ffi::{CString, OsString},
+    os::unix::{ffi::OsStrExt, fs::PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use nix::{
+    errno::Errno,
+    unistd::{chdir, execve},
+};
+
+use crate::{Explain, Failure, sh};
+
+/// Where commands are looked for if the container's environment has no `PATH`.
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// A command: what to execute, with which environment, in which directory.
+#[derive(Clone, Debug)]
+pub struct Process {
+    /// The program and its arguments; never empty.
+    pub args: Vec<OsString>,
+    /// The whole environment, in order.
+    pub env: Vec<(OsString, OsString)>,
+    /// The working directory; `None` leaves it where it is.
+    pub cwd: Option<PathBuf>,
+}
+
+impl Process {
+    /// `args` in this process's own environment and working directory.
+    pub fn new(args: Vec<OsString>) -> Self {
+        Self { args, env: std::env::vars_os().collect(), cwd: None }
+    }
+
+    /// Sets a variable, in place of an earlier value.
+    pub fn set_env(&mut self, name: impl Into<OsString>, value: impl Into<OsString>) {
+        let (name, value) = (name.into(), value.into());
+        self.env.retain(|(known, _)| *known != name);
+        self.env.push((name, value));
+    }
+
+    /// Becomes the command. Returns only if that fails, with the exit code that shells and Docker
+    /// use: 127 if there is no such command, 126 if it cannot be executed.
+    pub(crate) fn exec(&self, explain: &Explain) -> Failure {
+        match self.try_exec(explain) {
+            Ok(never) => match never {},
+            Err(failure) => failure,
+        }
+    }
+
+    fn try_exec(&self, explain: &Explain) -> Result<Infallible, Failure> {
+        if let Some(cwd) = &self.cwd {
+            explain.say(sh(["cd".as_ref(), cwd.as_os_str()]));
+            chdir(cwd)
+                .map_err(|e| Failure::new(125, format!("exec: entering directory {cwd:?}: {e}")))?;
+        }
+        let program = self.find()?;
+        explain.say(format_args!("exec {}", sh(&self.args)));
+        let args = c_strings(self.args.iter().map(|arg| arg.as_bytes().to_vec()))?;
+        let env = c_strings(
+            self.env.iter().map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()].concat()),
+        )?;
+        let path = c_strings([program.as_os_str().as_bytes().to_vec()])?;
+        let Err(errno) = execve(&path[0], &args, &env);
+        Err(refusal(&program, errno))
+    }
+
+    /// The file to execute: a name with a slash as it stands, any other by `PATH`.
+    fn find(&self) -> Result<PathBuf, Failure> {
+        let name = Path::new(&self.args[0]);
+        if name.as_os_str().as_bytes().contains(&b'/') {
+            return Ok(name.to_owned());
+        }
+        let path = self.env.iter().find(|(name, _)| name == "PATH");
+        let path = path.map_or(DEFAULT_PATH.as_ref(), |(_, value)| value.as_os_str());
+        let files = || std::env::split_paths(path).map(|dir| dir.join(name));
+        let found = files().find(|file| executable(file)).or_else(|| files().find(|f| f.is_file()));
+        found.ok_or_else(|| {
+            let (name, path) = (name.display(), path.to_string_lossy());
+            Failure::new(127, format!("exec: {name}: no such command in PATH ({path})"))
+        })
+    }
+}
+
+fn executable(file: &Path) -> bool {
+    file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}
+
+/// Why execve(2) refused, in words that say what to mend.
+fn refusal(program: &Path, errno: Errno) -> Failure {
+    let name = program.display();
+    match errno {
+        Errno::ENOENT if program.exists() => Failure::new(
+            127,
+            format!("exec: {name}: its interpreter or dynamic loader is missing in the container"),
+        ),
+        Errno::ENOENT => Failure::new(127, format!("exec: {name}: no such file")),
+        Errno::EACCES if program.is_dir() => {
+            Failure::new(126, format!("exec: {name}: is a directory"))
+        }
+        Errno::ENOEXEC => {
+            Failure::new(126, format!("exec: {name}: not a program for this machine (ENOEXEC)"))
+        }
+        errno => Failure::new(126, format!("exec: {name}: cannot be executed: {errno}")),
+    }
+}
+
+fn c_strings(all: impl IntoIterator<Item = Vec<u8>>) -> Result<Vec<CString>, Failure> {
+    all.into_iter()
+        .map(|bytes| {
+            CString::new(bytes).map_err(|e| {
+                let text = String::from_utf8_lossy(&e.into_vec()).replace('\0', "\\0");
+                Failure::new(125, format!("exec: {text:?} holds a zero byte"))
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,54 @@
+//! The UTS namespace: a host name and a domain name of the container's own.
+//!
+//! See uts_namespaces(7), sethostname(2), setdomainname(2).
+
+use anyhow::Result;
+use nix::{errno::Errno, sched::CloneFlags, unistd::sethostname};
+
+use crate::{Explain, Layer, sh};
+
+/// The layer that gives the container its own `uname -n` and NIS domain name.
+///
+/// A name that is `None` stays what it was on the host: a new UTS namespace starts as a copy.
+#[derive(Debug, Default)]
+pub struct Uts {
+    /// At most 64 bytes (`HOST_NAME_MAX`); longer ones fail with `EINVAL`.
+    pub hostname: Option<String>,
+    /// At most 64 bytes.
+    pub domainname: Option<String>,
+}
+
+impl Layer for Uts {
+    fn name(&self) -> &'static str {
+        "uts"
+    }
+
+    fn namespaces(&self) -> CloneFlags {
+        CloneFlags::CLONE_NEWUTS
+    }
+
+    fn enter(&mut self, explain: &Explain) -> Result<()> {
+        if let Some(name) = &self.hostname {
+            explain.act(
+                sh(["hostname", name]),
+                format_args!("setting the host name {name:?}"),
+                || sethostname(name),
+            )?;
+        }
+        if let Some(name) = &self.domainname {
+            explain.act(
+                sh(["domainname", name]),
+                format_args!("setting the domain name {name:?}"),
+                || setdomainname(name),
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// setdomainname(2), which nix does not wrap.
+fn setdomainname(name: &str) -> nix::Result<()> {
+    // SAFETY: the kernel reads `name.len()` bytes of `name` and keeps no pointer to them.
+    let result = unsafe { libc::setdomainname(name.as_ptr().cast(), name.len()) };
+    Errno::result(result).map(drop)
+}

@@ -1,0 +1,3 @@
+//! Step 03.
+
+pub use step02::{self, *};

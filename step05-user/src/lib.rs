@@ -1,0 +1,3 @@
+//! Step 05.
+
+pub use step04::{self, *};

@@ -1,0 +1,3 @@
+//! Step 06.
+
+pub use step05::{self, *};

@@ -1,0 +1,3 @@
+//! Step 07.
+
+pub use step06::{self, *};
