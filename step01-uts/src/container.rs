@@ -33,7 +33,11 @@ pub struct Container {
     pub process: Process,
     explain: Explain,
     running: Option<Running>,
+    ended: Vec<Box<Ended>>,
 }
+
+/// Looks at what the command has left, while the layers still stand.
+type Ended = dyn FnOnce(&mut Stack, &Explain) -> Result<()>;
 
 /// The container's first process, seen from the host.
 pub struct Running {
@@ -61,15 +65,28 @@ impl Running {
 impl Container {
     /// A container without layers: just a process.
     pub fn new(process: Process, explain: Explain) -> Self {
-        Self { stack: Stack::default(), process, explain, running: None }
+        Self { stack: Stack::default(), process, explain, running: None, ended: Vec::new() }
     }
 
-    /// The whole life of a container: start, wait, release.
+    /// Has `look` called by [`run`](Self::run) once the command has ended and before its layers
+    /// are given back: for a step that tells what the container used, or changed. It is not called
+    /// if the container did not come to be.
+    pub fn when_ended(&mut self, look: impl FnOnce(&mut Stack, &Explain) -> Result<()> + 'static) {
+        self.ended.push(Box::new(look));
+    }
+
+    /// The whole life of a container: start, wait, look, release.
     pub fn run(mut self) -> Result<Status> {
         let running = self.start()?;
         let status = signals::wait(running.signals(), running.pidfd());
+        let status = status.and_then(|status| self.look().map(|()| status));
         self.release()?;
         status
+    }
+
+    fn look(&mut self) -> Result<()> {
+        let explain = self.explain.at(Side::Host, "");
+        self.ended.drain(..).try_for_each(|look| look(&mut self.stack, &explain))
     }
 
     /// Makes the container and lets it become its command. If any hook fails on either side, what

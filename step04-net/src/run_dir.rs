@@ -8,9 +8,9 @@
 //! SIGKILL; so whoever finds a thing whose id is not [`alive`] may clear it away. See flock(2).
 
 use std::{
-    fs::{self, DirBuilder, File},
+    fs::{self, DirBuilder, File, Permissions},
     io::{ErrorKind, Read},
-    os::unix::fs::{DirBuilderExt, MetadataExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -54,7 +54,9 @@ impl RunDir {
         &self.id
     }
 
-    /// Where the container's files may be kept while it runs; mode 0700.
+    /// Where the container's files may be kept while it runs. It has mode 0711, as the root of a
+    /// container with a user namespace, who is another user on the host, goes through it: what is
+    /// put here protects itself by its own mode.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -72,9 +74,9 @@ impl Layer for RunDir {
             lock(&base(), FlockArg::LockExclusive).context("locking the run directories")?;
         clear_abandoned();
         explain.act(
-            sh(["mkdir".as_ref(), self.path.as_os_str()]),
+            sh(["mkdir".as_ref(), "--mode=711".as_ref(), self.path.as_os_str()]),
             format_args!("making the run directory {}", self.path.display()),
-            || DirBuilder::new().mode(0o700).create(&self.path),
+            || make_dir(&self.path),
         )?;
         let lock = lock(&self.path, FlockArg::LockExclusive);
         self.lock = Some(lock.context("locking the run directory")?);
@@ -116,7 +118,7 @@ pub fn base() -> PathBuf {
 /// Makes the directory of run directories. One in `/tmp` must not be another user's trap.
 fn make_base() -> Result<()> {
     let base = base();
-    match DirBuilder::new().mode(0o700).create(&base) {
+    match make_dir(&base) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => {
             return Err(error).with_context(|| format!("making {}", base.display()));
         }
@@ -127,6 +129,13 @@ fn make_base() -> Result<()> {
         bail!("{} is not a directory of user {}", base.display(), geteuid());
     }
     Ok(())
+}
+
+/// Others may go through it to a name that they know, and see or change nothing. The mode does not
+/// depend on the umask.
+fn make_dir(path: &Path) -> std::io::Result<()> {
+    DirBuilder::new().mode(0o700).create(path)?;
+    fs::set_permissions(path, Permissions::from_mode(0o711))
 }
 
 /// Removes the directories of runtimes that were killed.
