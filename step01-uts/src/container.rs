@@ -68,25 +68,19 @@ impl Container {
         Self { stack: Stack::default(), process, explain, running: None, ended: Vec::new() }
     }
 
-    /// Has `look` called by [`run`](Self::run) once the command has ended and before its layers
+    /// Has `look` called by [`finish`](Self::finish) once the command has ended and before its layers
     /// are given back: for a step that tells what the container used, or changed. It is not called
     /// if the container did not come to be.
     pub fn when_ended(&mut self, look: impl FnOnce(&mut Stack, &Explain) -> Result<()> + 'static) {
         self.ended.push(Box::new(look));
     }
 
-    /// The whole life of a container: start, wait, look, release.
+    /// The whole life of a container.
     pub fn run(mut self) -> Result<Status> {
         let running = self.start()?;
-        let status = signals::wait(running.signals(), running.pidfd());
-        let status = status.and_then(|status| self.look().map(|()| status));
-        self.release()?;
-        status
-    }
-
-    fn look(&mut self) -> Result<()> {
-        let explain = self.explain.at(Side::Host, "");
-        self.ended.drain(..).try_for_each(|look| look(&mut self.stack, &explain))
+        let status = signals::wait(running.signals(), running.pidfd())?;
+        self.finish()?;
+        Ok(status)
     }
 
     /// Makes the container and lets it become its command. If any hook fails on either side, what
@@ -129,6 +123,18 @@ impl Container {
         }
         let child = born.finish();
         Ok(Running { child, signals })
+    }
+
+    /// The first process, from `start` to `release`.
+    pub fn running(&self) -> Option<&Running> {
+        self.running.as_ref()
+    }
+
+    /// When the command has ended: looks at what it has left, and releases the layers.
+    pub fn finish(&mut self) -> Result<()> {
+        let explain = self.explain.at(Side::Host, "");
+        let looked = self.ended.drain(..).try_for_each(|look| look(&mut self.stack, &explain));
+        looked.and(self.release())
     }
 
     /// Ends the container if it still runs, and gives everything back, from the top layer down.
