@@ -62,9 +62,9 @@ fn live(
         if layer.reborn() {
             reborn(report).context(layer.name()).map_err(failed)?;
         }
+        // A change of user ids, which the layer may have made, has cleared this.
+        die_with_host(report).map_err(failed)?;
     }
-    // A change of user ids, which a layer may have made, has cleared this.
-    die_with_host(report).map_err(failed)?;
     signals.restore().map_err(failed)?;
     default_sigpipe().map_err(failed)?;
     Err(process.exec(&explain.at(Side::Container, "exec")))

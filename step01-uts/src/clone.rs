@@ -90,7 +90,9 @@ fn list(flags: CloneFlags) -> String {
 
 fn unshare(flags: CloneFlags) -> String {
     let words = members(flags).map(|(name, _)| format!("--{name}"));
-    sh(["unshare".to_string(), "--fork".to_string()].into_iter().chain(words))
+    // A shell would lose its power over the namespace by being executed before ids are mapped.
+    let keep = flags.contains(CloneFlags::CLONE_NEWUSER).then(|| "--keep-caps".to_string());
+    sh(["unshare".to_string(), "--fork".to_string()].into_iter().chain(words).chain(keep))
 }
 
 /// Why the kernel refuses new namespaces, as far as its settings tell; begins with a space.

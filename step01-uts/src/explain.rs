@@ -60,7 +60,7 @@ impl Explain {
                 Side::Host => "host",
                 Side::Container => "container",
             };
-            eprintln!("{side:<9}  {:<11}  {shell}", self.layer);
+            eprintln!("{side:<9}  {:<12}  {shell}", self.layer);
         }
     }
 }
