@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::fd::{FromRawFd, OwnedFd, RawFd},
+    os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
 };
 
 use anyhow::{Result, anyhow};
@@ -19,13 +19,25 @@ pub struct Child {
     pub pidfd: OwnedFd,
 }
 
-/// Forks into `namespaces`. Like fork(2) it returns twice: `None` is the child.
+/// Forks into `namespaces` and, if one is given, into a group of cgroup v2. Like fork(2) it returns
+/// twice: `None` is the child.
+///
+/// Where the kernel does not take the group (CLONE_INTO_CGROUP is of Linux 5.7) the child is born
+/// without: the layer that wants it there has to look, and to say what is wrong with its group.
 ///
 /// Only to be called from a process of one thread: the child has a copy of the memory, locks
 /// that other threads held included.
-pub fn clone3(explain: &Explain, namespaces: CloneFlags) -> Result<Option<Child>> {
+pub fn clone3(
+    explain: &Explain,
+    namespaces: CloneFlags,
+    group: Option<BorrowedFd>,
+) -> Result<Option<Child>> {
     explain.say(unshare(namespaces));
-    raw(namespaces, libc::SIGCHLD).map_err(|errno| {
+    let mut born = raw(namespaces, libc::SIGCHLD, group);
+    if born.is_err() && group.is_some() {
+        born = raw(namespaces, libc::SIGCHLD, None);
+    }
+    born.map_err(|errno| {
         let (what, hint) = (list(namespaces), refusal(namespaces, errno));
         anyhow!("namespaces: creating {what}: {errno}{hint}")
     })
@@ -33,10 +45,17 @@ pub fn clone3(explain: &Explain, namespaces: CloneFlags) -> Result<Option<Child>
 
 /// Forks a sibling: a child of this process's own parent, which alone can wait for it.
 pub(crate) fn sibling() -> nix::Result<Option<Child>> {
-    raw(CloneFlags::CLONE_PARENT, 0) // the exit signal is this process's own
+    raw(CloneFlags::CLONE_PARENT, 0, None) // the exit signal is this process's own
 }
 
-fn raw(flags: CloneFlags, exit_signal: i32) -> nix::Result<Option<Child>> {
+/// Bit 33: it fits neither `CloneFlags` nor the `c_int` that libc has for it.
+const CLONE_INTO_CGROUP: u64 = 1 << 33;
+
+fn raw(
+    flags: CloneFlags,
+    exit_signal: i32,
+    group: Option<BorrowedFd>,
+) -> nix::Result<Option<Child>> {
     let mut pidfd: RawFd = -1;
     let flags = flags.bits() | libc::CLONE_PIDFD;
     // SAFETY: `clone_args` is a plain structure of integers, for which zero means "not used".
@@ -44,6 +63,10 @@ fn raw(flags: CloneFlags, exit_signal: i32) -> nix::Result<Option<Child>> {
     args.flags = u64::from(flags.cast_unsigned());
     args.pidfd = &raw mut pidfd as u64;
     args.exit_signal = u64::from(exit_signal.cast_unsigned());
+    if let Some(group) = group {
+        args.flags |= CLONE_INTO_CGROUP;
+        args.cgroup = u64::from(group.as_raw_fd().cast_unsigned());
+    }
     // SAFETY: without CLONE_VM this is fork(2): the child goes on with its own copy of the stack.
     // The kernel writes `pidfd` before it returns in the parent.
     let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw const args, size_of_val(&args)) };

@@ -105,7 +105,7 @@ impl Container {
         let (gate, opener) = report::gate()?;
         let (mut reports, reporter) = report::pipe()?;
         let explain = self.explain.at(Side::Host, "namespaces");
-        let Some(child) = clone3(&explain, self.stack.namespaces())? else {
+        let Some(child) = clone3(&explain, self.stack.namespaces(), self.stack.born_into())? else {
             drop((opener, reports)); // the host's ends
             child::main(self.explain, &mut self.stack, &self.process, &signals, gate, reporter)
         };

@@ -1,6 +1,6 @@
 //! What a container is made of: layers, and the stack that they stand in.
 
-use std::any::Any;
+use std::{any::Any, os::fd::BorrowedFd};
 
 use anyhow::Result;
 use nix::{sched::CloneFlags, unistd::Pid};
@@ -30,6 +30,12 @@ pub trait Layer: Any {
     /// The new namespaces that the child is to be born into. See namespaces(7).
     fn namespaces(&self) -> CloneFlags {
         CloneFlags::empty()
+    }
+
+    /// The group of cgroup v2 that the child is to be born into: a descriptor of its directory.
+    /// Asked for after `prepare`. See CLONE_INTO_CGROUP in clone(2).
+    fn born_into(&self) -> Option<BorrowedFd<'_>> {
+        None
     }
 
     /// Host, before the child exists: acquire what the container will need.
@@ -109,6 +115,11 @@ impl Stack {
     /// The union of all layers' namespaces.
     pub(crate) fn namespaces(&self) -> CloneFlags {
         self.0.iter().map(|layer| layer.namespaces()).collect()
+    }
+
+    /// The group that the child is to be born into, if a layer has one for it.
+    pub(crate) fn born_into(&self) -> Option<BorrowedFd<'_>> {
+        self.0.iter().find_map(|layer| layer.born_into())
     }
 
     /// From the bottom up.
