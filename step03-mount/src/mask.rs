@@ -1,0 +1,90 @@
+//! Hiding parts of `/proc` and `/sys`, and making others read-only.
+//!
+//! Both file systems show much that belongs to the whole machine and not to the container. A file
+//! is hidden under `/dev/null`, a directory under an empty file system that cannot be written to.
+
+use std::{
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use nix::{
+    errno::Errno,
+    sys::stat::{SFlag, fstat},
+};
+use step02::{Explain, sh};
+
+use crate::{
+    dev::DEFAULT_DEVICES,
+    mount_api::{self, Attributes},
+    root::{Root, kind},
+};
+
+/// Hides each of `paths` that exists.
+pub fn mask(root: &Root, paths: &[PathBuf], explain: &Explain) -> Result<()> {
+    let cover = Cover::new()?;
+    for path in paths {
+        let Some(place) = find(root, path)? else { continue };
+        let directory = kind(&fstat(&place)?) == SFlag::S_IFDIR;
+        let mut command = root.mount_command();
+        if directory {
+            command.extend(["-t", "tmpfs", "-o", "ro", "tmpfs"].map(Into::into));
+        } else {
+            command.extend(["--bind", "/dev/null"].map(Into::into));
+        }
+        command.push(root.shown(path).into());
+        explain.act(sh(command), format_args!("hiding {}", path.display()), || {
+            let cover = if directory { &cover.directory } else { &cover.file };
+            mount_api::attach(mount_api::copy(cover, false)?, place)
+        })?;
+    }
+    Ok(())
+}
+
+/// What things are hidden under: the same two mounts over and over.
+struct Cover {
+    file: OwnedFd,
+    directory: OwnedFd,
+}
+
+impl Cover {
+    fn new() -> Result<Self> {
+        let [null, ..] = DEFAULT_DEVICES;
+        let tiny = ["nr_blocks=1", "nr_inodes=1"].map(String::from);
+        Ok(Self {
+            file: null.open_on_host().context("opening /dev/null")?,
+            directory: mount_api::new_filesystem("tmpfs", "tmpfs", &tiny, Attributes::READ_ONLY)
+                .context("making an empty file system")?,
+        })
+    }
+}
+
+/// Makes each of `paths` that exists read-only, with all that is mounted below.
+pub fn make_read_only(root: &Root, paths: &[PathBuf], explain: &Explain) -> Result<()> {
+    for path in paths {
+        let Some(place) = find(root, path)? else { continue };
+        let shown = root.shown(path);
+        let (mut bind, mut remount) = (root.mount_command(), root.mount_command());
+        bind.extend(["--rbind".into(), shown.clone().into(), shown.clone().into()]);
+        remount.extend(["-o".into(), "remount,bind,ro".into(), shown.into()]);
+        explain.act(
+            format_args!("{} && {}", sh(bind), sh(remount)),
+            format_args!("making {} read-only", path.display()),
+            || {
+                let mount = mount_api::copy(&place, true)?;
+                mount_api::change(&mount, Attributes::READ_ONLY)?;
+                mount_api::attach(mount, &place)
+            },
+        )?;
+    }
+    Ok(())
+}
+
+/// What a kernel does not have needs no hiding.
+fn find(root: &Root, path: &Path) -> Result<Option<OwnedFd>> {
+    match root.open(path) {
+        Err(Errno::ENOENT | Errno::ENOTDIR) => Ok(None),
+        found => found.map(Some).with_context(|| format!("opening {}", path.display())),
+    }
+}

@@ -1,0 +1,152 @@
+//! The container's root directory, and how a path inside it is resolved.
+//!
+//! The files of a container are not to be trusted: an image may hold a symbolic link in any place
+//! where we want to mount something, and a running container may swap one in at any moment. So no
+//! path of the container is ever handed to the kernel as part of a host's path. openat2(2) with
+//! `RESOLVE_IN_ROOT` resolves it as the container itself would see it: absolute links and `..` stop
+//! at this root. What comes out is a descriptor, and all that follows works on that.
+
+use std::{
+    ffi::{OsStr, OsString},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    path::{Component, Path, PathBuf},
+};
+
+use nix::{
+    errno::Errno,
+    fcntl::{OFlag, OpenHow, ResolveFlag, openat2},
+    sys::stat::{FileStat, Mode, SFlag, fstat, mkdirat},
+};
+
+/// A directory that is, or is about to become, the root of a container.
+#[derive(Debug)]
+pub struct Root {
+    fd: OwnedFd,
+    path: PathBuf,
+}
+
+impl Root {
+    /// The directory behind `fd`, which a person would call `path` (only for `--explain`).
+    pub fn new(fd: OwnedFd, path: &Path) -> Self {
+        // A path that begins with `/` begins below what is mounted over `/`; one that begins with
+        // `/..` above it.
+        let path = if path == Path::new("/") { Path::new("/..") } else { path };
+        Self { fd, path: path.to_owned() }
+    }
+
+    /// The path at which a person on the host would find `inside`.
+    pub fn shown(&self, inside: &Path) -> PathBuf {
+        let inside = inside.strip_prefix("/").unwrap_or(inside);
+        if inside == Path::new("") { self.path.clone() } else { self.path.join(inside) }
+    }
+
+    /// How a person begins a command that mounts something here. Over `/`, mount(8) must not
+    /// tidy up the path.
+    pub fn mount_command(&self) -> Vec<OsString> {
+        let tidy = self.path != Path::new("/..");
+        let words: &[&str] = if tidy { &["mount"] } else { &["mount", "-c"] };
+        words.iter().map(OsString::from).collect()
+    }
+
+    /// The file or directory at `inside`, wherever links inside the root lead: only a place, not
+    /// open for reading (`O_PATH`).
+    pub fn open(&self, inside: &Path) -> nix::Result<OwnedFd> {
+        // No magic links: those of `/proc/PID/fd` are no paths, and could lead anywhere.
+        let resolve = ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS;
+        open_beneath(&self.fd, inside, OFlag::O_PATH, resolve)
+    }
+
+    /// The same, but no link on the way is followed: `ELOOP`.
+    pub fn open_no_links(&self, inside: &Path) -> nix::Result<OwnedFd> {
+        let resolve = ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_SYMLINKS;
+        open_beneath(&self.fd, inside, OFlag::O_PATH, resolve)
+    }
+
+    /// The directory at `inside`, made if it is missing, as are those above it (mode 0755).
+    pub fn make_dir(&self, inside: &Path) -> nix::Result<OwnedFd> {
+        let mut parent = self.open(Path::new("/"))?;
+        let mut path = PathBuf::from("/");
+        for component in inside.components() {
+            let Component::Normal(name) = component else {
+                path.push(component);
+                continue;
+            };
+            path.push(name);
+            parent = match self.open(&path) {
+                Err(Errno::ENOENT) => make_dir_in(&parent, name)?,
+                other => other?,
+            };
+        }
+        Ok(parent)
+    }
+
+    /// The file at `inside`, made empty if it is missing, as are the directories above it.
+    pub fn make_file(&self, inside: &Path) -> nix::Result<OwnedFd> {
+        match (self.open(inside), inside.parent(), inside.file_name()) {
+            (Err(Errno::ENOENT), Some(parent), Some(name)) => {
+                make_file_in(&self.make_dir(parent)?, name)
+            }
+            (other, ..) => other,
+        }
+    }
+
+    /// Whether `place` is this root itself.
+    pub fn is(&self, place: impl AsFd) -> nix::Result<bool> {
+        let (this, that) = (fstat(&self.fd)?, fstat(place)?);
+        Ok((this.st_dev, this.st_ino) == (that.st_dev, that.st_ino))
+    }
+}
+
+impl AsFd for Root {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// What kind of file `place` is: `S_IFDIR`, `S_IFCHR` …
+pub fn kind(stat: &FileStat) -> SFlag {
+    SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT
+}
+
+/// The file `name` in `dir`, made empty if it is missing.
+pub fn make_file_in(dir: impl AsFd, name: &OsStr) -> nix::Result<OwnedFd> {
+    let new = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY;
+    match open_beneath(&dir, Path::new(name), new, DIRECTLY) {
+        Err(Errno::EEXIST) => open_beneath(&dir, Path::new(name), OFlag::O_PATH, DIRECTLY),
+        other => other,
+    }
+}
+
+/// The same for a directory.
+fn make_dir_in(dir: &OwnedFd, name: &OsStr) -> nix::Result<OwnedFd> {
+    match mkdirat(dir, name, Mode::from_bits_truncate(0o755)) {
+        Ok(()) | Err(Errno::EEXIST) => {}
+        Err(errno) => return Err(errno),
+    }
+    open_beneath(dir, Path::new(name), OFlag::O_PATH | OFlag::O_DIRECTORY, DIRECTLY)
+}
+
+/// What was just made, or what another has just made there; but no link that leads on (`ELOOP`).
+const DIRECTLY: ResolveFlag = ResolveFlag::RESOLVE_BENEATH.union(ResolveFlag::RESOLVE_NO_SYMLINKS);
+
+fn open_beneath(
+    dir: impl AsFd,
+    path: &Path,
+    flags: OFlag,
+    resolve: ResolveFlag,
+) -> nix::Result<OwnedFd> {
+    let mode = if flags.contains(OFlag::O_CREAT) { 0o644 } else { 0 };
+    let how = OpenHow::new()
+        .flags(flags | OFlag::O_CLOEXEC)
+        .mode(Mode::from_bits_truncate(mode))
+        .resolve(resolve);
+    // `EAGAIN` says that something was renamed on the way, so that the kernel could not be sure.
+    // Somebody who renames all the time must not hold us forever.
+    for _ in 0..128 {
+        match openat2(&dir, path, how) {
+            Err(Errno::EAGAIN | Errno::EINTR) => {}
+            other => return other,
+        }
+    }
+    Err(Errno::EAGAIN)
+}

@@ -1,0 +1,85 @@
+//! What a person wants to have mounted: volumes, and empty directories in memory.
+
+use std::{
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use anyhow::{Error, Result, bail};
+
+use crate::{MountPoint, mount_api::Attributes};
+
+/// A file or directory of the host that the container sees: `--volume SRC:DST[:ro]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Volume {
+    /// On the host; a relative path begins where the runtime was called.
+    pub source: PathBuf,
+    /// In the container; absolute.
+    pub target: PathBuf,
+    /// Also for what is mounted below the source.
+    pub read_only: bool,
+}
+
+impl FromStr for Volume {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let flag = format!("mount: --volume {text:?}");
+        let parts: Vec<&str> = text.split(':').collect();
+        let (source, target, read_only) = match parts[..] {
+            [source, target] | [source, target, "rw"] => (source, target, false),
+            [source, target, "ro"] => (source, target, true),
+            [_, _, option] => bail!("{flag}: unknown option {option:?}, expected ro or rw"),
+            _ => bail!("{flag}: expected SRC:DST[:ro]"),
+        };
+        if source.is_empty() || target.is_empty() {
+            bail!("{flag}: expected SRC:DST[:ro]");
+        }
+        Ok(Self { source: source.into(), target: absolute(target, &flag)?, read_only })
+    }
+}
+
+impl From<&Volume> for MountPoint {
+    fn from(volume: &Volume) -> Self {
+        let mut point = Self::bind(&volume.source, &volume.target);
+        if volume.read_only {
+            point.attributes = Attributes::READ_ONLY;
+        }
+        point
+    }
+}
+
+/// An empty directory in memory: `--tmpfs DST[:OPTIONS]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tmpfs {
+    /// In the container; absolute.
+    pub target: PathBuf,
+    /// As in `size=64m,mode=1777,exec`. See tmpfs(5).
+    pub options: String,
+}
+
+impl FromStr for Tmpfs {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (target, options) = text.split_once(':').unwrap_or((text, ""));
+        let target = absolute(target, &format!("mount: --tmpfs {text:?}"))?;
+        Ok(Self { target, options: options.into() })
+    }
+}
+
+impl From<&Tmpfs> for MountPoint {
+    fn from(tmpfs: &Tmpfs) -> Self {
+        let mut point = Self::new("tmpfs", &tmpfs.target, "nosuid,nodev,noexec,mode=1777");
+        point.options(&tmpfs.options);
+        point
+    }
+}
+
+fn absolute(target: &str, flag: &str) -> Result<PathBuf> {
+    let path = Path::new(target);
+    if !path.is_absolute() {
+        bail!("{flag}: {target:?} is not an absolute path");
+    }
+    Ok(path.to_owned())
+}
