@@ -1,0 +1,104 @@
+//! A file of tests with declared needs, and its `main`.
+//!
+//! Tests are plain functions, listed once at the end of the file by [`checkpoint!`]. One that is
+//! forgotten there is dead code, of which the compiler warns.
+//!
+//! [`checkpoint!`]: crate::checkpoint!
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+
+use crate::{Need, Sandbox, sandbox};
+
+/// Lists the tests of a file, each with what it needs beyond a sandbox, and is the file's `main`.
+///
+/// ```text
+/// conformance::checkpoint! {
+///     hostname_is_its_own,
+///     oom_is_reported: [Root, CgroupV1("memory")],
+/// }
+/// ```
+///
+/// A test is a `fn() -> Result<()>` or a `fn(&Sandbox) -> Result<()>`. The latter gets a sandbox
+/// of its own, and fails if anything is left in it.
+#[macro_export]
+macro_rules! checkpoint {
+    ($($test:ident $(: [$($need:expr),* $(,)?])?),+ $(,)?) => {
+        fn main() -> ::std::process::ExitCode {
+            #[allow(unused_imports)]
+            use $crate::Need::*;
+            $crate::checkpoint::main(vec![$(
+                $crate::checkpoint::Test::new(stringify!($test), $test, &[$($($need),*)?]),
+            )+])
+        }
+    };
+}
+
+/// One test.
+pub struct Test {
+    name: &'static str,
+    needs: Vec<Need>,
+    body: Box<dyn FnOnce() -> Result<()> + Send>,
+}
+
+impl Test {
+    /// A test of this name, with what it needs.
+    pub fn new<Kind>(name: &'static str, body: impl Body<Kind>, needs: &[Need]) -> Self {
+        let (body, implied) = body.into_parts();
+        Self { name, needs: implied.iter().chain(needs).copied().collect(), body }
+    }
+
+    fn missing(&self) -> Option<String> {
+        self.needs.iter().find_map(|need| need.missing())
+    }
+
+    /// Missing needs are told when a test runs; in a list, which is all that some runners look at,
+    /// by the mark of an ignored test.
+    fn into_trial(self, listing: bool) -> Trial {
+        let name = self.name;
+        let ignored = listing && self.missing().is_some();
+        let run = move || {
+            if let Some(reason) = self.missing() {
+                return Ok(Completion::ignored_with(reason));
+            }
+            (self.body)().map_err(|error| Failed::from(format!("{error:#}")))?;
+            Ok(Completion::Completed)
+        };
+        Trial::ignorable_test(name, run).with_ignored_flag(ignored)
+    }
+}
+
+/// A function that can be a test: with or without a [`Sandbox`].
+pub trait Body<Kind> {
+    /// The test itself, and the needs that its kind implies.
+    fn into_parts(self) -> (Box<dyn FnOnce() -> Result<()> + Send>, &'static [Need]);
+}
+
+/// The kind of a test that takes nothing.
+pub struct Plain;
+
+impl<F: FnOnce() -> Result<()> + Send + 'static> Body<Plain> for F {
+    fn into_parts(self) -> (Box<dyn FnOnce() -> Result<()> + Send>, &'static [Need]) {
+        (Box::new(self), &[])
+    }
+}
+
+impl<F: FnOnce(&Sandbox) -> Result<()> + Send + 'static> Body<Sandbox> for F {
+    fn into_parts(self) -> (Box<dyn FnOnce() -> Result<()> + Send>, &'static [Need]) {
+        (Box::new(|| Sandbox::new()?.check(self)), &[Need::Sandbox])
+    }
+}
+
+/// Runs the tests that the command line asks for. The options are those of any Rust test.
+///
+/// It is also where the helper processes of a sandbox begin, which are this program again.
+pub fn main(tests: Vec<Test>) -> ExitCode {
+    if let Some(code) = sandbox::helper() {
+        return code;
+    }
+    let arguments = Arguments::from_args();
+    let trials = tests.into_iter().map(|test| test.into_trial(arguments.list)).collect();
+    libtest_mimic::run(&arguments, trials).exit_code()
+}

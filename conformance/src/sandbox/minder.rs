@@ -1,0 +1,328 @@
+//! The process that runs one program in a sandbox, and sees to it that nothing survives.
+//!
+//! Orphans of the program become the minder's children (PR_SET_CHILD_SUBREAPER), whatever
+//! namespaces they are in; so its descendants are all that the program has started. When the
+//! program has ended, any that are still there after a while are named and killed. If the test
+//! goes away, or tells it to, the minder kills everything at once.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File},
+    io::{self, Write},
+    os::{
+        fd::{AsFd, AsRawFd, FromRawFd},
+        unix::{
+            net::UnixStream,
+            process::{CommandExt, ExitStatusExt},
+        },
+    },
+    process::{Command, ExitCode, ExitStatus},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use nix::{
+    errno::Errno,
+    fcntl::{FcntlArg, FdFlag, fcntl},
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sched::{CloneFlags, setns, unshare},
+    sys::{
+        prctl::set_child_subreaper,
+        signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask},
+        signalfd::{SfdFlags, SignalFd},
+        wait::{WaitPidFlag, WaitStatus, waitpid},
+    },
+    unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, setsid},
+};
+use serde_json::{Value, json};
+
+use super::ORDINARY;
+
+pub(super) const NAME: &str = "conformance-minder";
+
+/// How long descendants may take to follow their program. Being killed by the kernel
+/// (PR_SET_PDEATHSIG, the end of a PID namespace) happens soon, but not at once.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What the test wants of the minder.
+#[derive(Debug)]
+pub(crate) struct Order {
+    /// The test's end of this is the leash: when it is closed all must end.
+    pub socket: i32,
+    pub holder: i32,
+    pub user_namespace: bool,
+    pub ordinary: bool,
+    pub cwd: String,
+    /// Signals that the program starts with blocked, and with ignored.
+    pub blocked: Vec<i32>,
+    pub ignored: Vec<i32>,
+}
+
+/// What the minder says: one of these a line.
+#[derive(Debug)]
+pub(crate) enum Said {
+    /// The program runs, and is this process.
+    Started(i32),
+    /// The program has ended. What wait(2) says of it.
+    Ended(i32),
+    /// All has ended; these processes had survived their program.
+    Left(Vec<String>),
+    /// The minder could not do its work.
+    Failed(String),
+}
+
+impl Order {
+    /// The command that starts the minder for a program.
+    pub fn command(&self, program: &std::ffi::OsStr, args: &[OsString]) -> Command {
+        let mut command = Command::new("/proc/self/exe");
+        command.arg0(NAME).arg(self.to_json().to_string()).arg(program).args(args);
+        command
+    }
+
+    fn to_json(&self) -> Value {
+        let Self { socket, holder, user_namespace, ordinary, cwd, blocked, ignored } = self;
+        json!([socket, holder, user_namespace, ordinary, cwd, blocked, ignored])
+    }
+
+    fn from_json(text: &str) -> Result<Self> {
+        type Parts = (i32, i32, bool, bool, String, Vec<i32>, Vec<i32>);
+        let parts: Parts = serde_json::from_str(text).context("reading the order")?;
+        let (socket, holder, user_namespace, ordinary, cwd, blocked, ignored) = parts;
+        Ok(Self { socket, holder, user_namespace, ordinary, cwd, blocked, ignored })
+    }
+}
+
+impl Said {
+    fn to_line(&self) -> String {
+        let value = match self {
+            Self::Started(pid) => json!(["started", pid]),
+            Self::Ended(status) => json!(["ended", status]),
+            Self::Left(processes) => json!(["left", processes]),
+            Self::Failed(why) => json!(["failed", why]),
+        };
+        format!("{value}\n")
+    }
+
+    pub fn from_line(line: &str) -> Result<Self> {
+        let (kind, value): (String, Value) =
+            serde_json::from_str(line).context("what the minder said")?;
+        Ok(match kind.as_str() {
+            "started" => Self::Started(serde_json::from_value(value)?),
+            "ended" => Self::Ended(serde_json::from_value(value)?),
+            "left" => Self::Left(serde_json::from_value(value)?),
+            "failed" => Self::Failed(serde_json::from_value(value)?),
+            kind => bail!("the minder said {kind:?}"),
+        })
+    }
+}
+
+/// The minder's own `main`.
+pub(super) fn main() -> ExitCode {
+    let mut args = std::env::args_os().skip(1);
+    let order = args.next().unwrap_or_default();
+    let order = match Order::from_json(&order.to_string_lossy()) {
+        Ok(order) => order,
+        Err(error) => {
+            eprintln!("{NAME}: {error:#}");
+            return ExitCode::FAILURE;
+        }
+    };
+    // SAFETY: the test has opened this descriptor for the minder, which owns it from here on.
+    let mut socket = unsafe { UnixStream::from_raw_fd(order.socket) };
+    match mind(&order, args.collect(), &mut socket) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = socket.write_all(Said::Failed(format!("{error:#}")).to_line().as_bytes());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn mind(order: &Order, argv: Vec<OsString>, socket: &mut UnixStream) -> Result<()> {
+    fcntl(&*socket, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).context("keeping the socket back")?;
+    join(order)?;
+    std::env::set_current_dir(&order.cwd).with_context(|| format!("entering {}", order.cwd))?;
+    set_child_subreaper(true).context("becoming a subreaper")?;
+    let mut held = SigSet::empty();
+    held.add(Signal::SIGCHLD);
+    sigprocmask(SigmaskHow::SIG_BLOCK, Some(&held), None).context("blocking SIGCHLD")?;
+    let news = SignalFd::with_flags(&held, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+
+    let program = start(order, &argv)?;
+    let mut say = |said: Said| socket.write_all(said.to_line().as_bytes());
+    say(Said::Started(program.as_raw()))?;
+    let_go_of_stdio()?;
+
+    let mut ended: Option<Instant> = None;
+    loop {
+        let leash = socket.as_fd();
+        let mut fds =
+            [PollFd::new(leash, PollFlags::POLLIN), PollFd::new(news.as_fd(), PollFlags::POLLIN)];
+        let patience = match ended {
+            Some(_) => PollTimeout::from(20u8),
+            None => PollTimeout::NONE,
+        };
+        match poll(&mut fds, patience) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno).context("waiting"),
+        }
+        if fds[0].any().unwrap_or(true) {
+            kill_all()?;
+            return Ok(()); // nobody listens any more
+        }
+        while news.read_signal()?.is_some() {}
+        while let Some(status) = reap()? {
+            match status {
+                Reaped::One(pid, status) if pid == program => {
+                    ended = Some(Instant::now());
+                    socket.write_all(Said::Ended(status.into_raw()).to_line().as_bytes())?;
+                }
+                Reaped::One(..) => {}
+                Reaped::Last => {
+                    socket.write_all(Said::Left(Vec::new()).to_line().as_bytes())?;
+                    return Ok(());
+                }
+            }
+        }
+        if ended.is_some_and(|at| at.elapsed() > GRACE) {
+            let left = descendants().iter().map(|pid| describe(*pid)).collect();
+            kill_all()?;
+            socket.write_all(Said::Left(left).to_line().as_bytes())?;
+            return Ok(());
+        }
+    }
+}
+
+/// Enters the sandbox's namespaces. The user namespace comes first: it gives the right to enter
+/// the others.
+fn join(order: &Order) -> Result<()> {
+    let open = |name: &str| {
+        let path = format!("/proc/{}/ns/{name}", order.holder);
+        File::open(&path).with_context(|| format!("opening {path}"))
+    };
+    let (user, mnt, net) = (open("user")?, open("mnt")?, open("net")?);
+    if order.user_namespace {
+        setns(user, CloneFlags::CLONE_NEWUSER).context("joining the user namespace")?;
+    }
+    setns(mnt, CloneFlags::CLONE_NEWNS).context("joining the mount namespace")?;
+    setns(net, CloneFlags::CLONE_NEWNET).context("joining the network namespace")
+}
+
+fn start(order: &Order, argv: &[OsString]) -> Result<Pid> {
+    let (program, args) = argv.split_first().context("no program was given")?;
+    let mut command = Command::new(program);
+    command.args(args);
+    if order.ordinary && !order.user_namespace {
+        command.uid(ORDINARY).gid(ORDINARY); // and no supplementary groups
+    }
+    let nested = order.ordinary && order.user_namespace;
+    let (blocked, ignored) = (order.blocked.clone(), order.ignored.clone());
+    let prepare = move || {
+        setsid()?;
+        if nested {
+            become_ordinary()?;
+        }
+        set_signals(&blocked, &ignored)
+    };
+    // SAFETY: this process has one thread, so its copy may do whatever a process may do.
+    unsafe { command.pre_exec(prepare) };
+    let child = command.spawn().with_context(|| format!("executing {}", program.display()))?;
+    Ok(Pid::from_raw(child.id().cast_signed()))
+}
+
+/// In a sandbox of one user id there is nobody but root: a further user namespace renames it.
+fn become_ordinary() -> io::Result<()> {
+    unshare(CloneFlags::CLONE_NEWUSER)?;
+    fs::write("/proc/self/setgroups", "deny")?;
+    fs::write("/proc/self/uid_map", format!("{ORDINARY} 0 1"))?;
+    fs::write("/proc/self/gid_map", format!("{ORDINARY} 0 1"))
+}
+
+fn set_signals(blocked: &[i32], ignored: &[i32]) -> io::Result<()> {
+    // SAFETY: the set is initialised by sigemptyset; ignoring a signal runs no code.
+    unsafe {
+        let mut set = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        for number in blocked {
+            libc::sigaddset(&raw mut set, *number);
+        }
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const set, std::ptr::null_mut());
+        for number in ignored {
+            libc::signal(*number, libc::SIG_IGN);
+        }
+    }
+    Ok(())
+}
+
+/// So that the test sees the end of the output when the program, not the minder, ends.
+fn let_go_of_stdio() -> Result<()> {
+    let null = File::options().read(true).write(true).open("/dev/null")?;
+    debug_assert!(null.as_raw_fd() > 2);
+    dup2_stdin(&null)?;
+    dup2_stdout(&null)?;
+    dup2_stderr(&null)?;
+    Ok(())
+}
+
+enum Reaped {
+    One(Pid, ExitStatus),
+    /// There are no children any more.
+    Last,
+}
+
+fn reap() -> Result<Option<Reaped>> {
+    let mut status = 0;
+    // SAFETY: waitpid(2) writes the status. nix's own cannot tell of real-time signals.
+    let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) };
+    match Errno::result(pid) {
+        Ok(0) => Ok(None),
+        Ok(pid) => Ok(Some(Reaped::One(Pid::from_raw(pid), ExitStatus::from_raw(status)))),
+        Err(Errno::ECHILD) => Ok(Some(Reaped::Last)),
+        Err(errno) => Err(errno).context("reaping"),
+    }
+}
+
+/// Kills every descendant, and theirs that become children meanwhile, until none is left.
+fn kill_all() -> Result<()> {
+    loop {
+        for pid in descendants() {
+            let _ = kill(pid, Signal::SIGKILL); // it may be gone
+        }
+        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            Err(Errno::ECHILD) => return Ok(()),
+            Ok(WaitStatus::StillAlive) => std::thread::sleep(Duration::from_millis(1)),
+            _ => {}
+        }
+    }
+}
+
+/// Every process below this one, found by who is whose parent. See proc_pid_stat(5).
+fn descendants() -> Vec<Pid> {
+    let parents: Vec<(Pid, Pid)> = fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter_map(|pid| Some((Pid::from_raw(pid), parent(pid)?)))
+        .collect();
+    let mut found = vec![Pid::this()];
+    let mut next = 0;
+    while let Some(&of) = found.get(next) {
+        found.extend(parents.iter().filter(|(_, parent)| *parent == of).map(|(pid, _)| *pid));
+        next += 1;
+    }
+    found.split_off(1)
+}
+
+fn parent(pid: i32) -> Option<Pid> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name, in parentheses, may hold anything.
+    let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?;
+    parent.parse().ok().map(Pid::from_raw)
+}
+
+fn describe(pid: Pid) -> String {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let line = String::from_utf8_lossy(&line).replace('\0', " ");
+    format!("process {pid}: {}", line.trim_end())
+}

@@ -1,0 +1,163 @@
+//! A private place for a test: namespaces in which nothing that it does reaches the machine.
+//!
+//! A sandbox has its own mounts (with a fresh `/run`) and its own network (with `lo` up), and, for
+//! one who is not root, a user namespace in which they are root. Its PID, UTS and IPC namespaces
+//! are the machine's, so that tests can see whether a container leaks into those.
+//!
+//! Two helper processes, which are the test's own program again, stand behind it:
+//! `holder.rs` keeps the namespaces alive, `minder.rs` runs a program in them and makes sure that
+//! none of its descendants survives it.
+
+mod holder;
+mod minder;
+
+use std::{
+    fs,
+    os::unix::fs::chown,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::{Context, Result, anyhow};
+use nix::unistd::{Pid, geteuid};
+
+pub(crate) use minder::{Order, Said};
+
+use crate::{PROBE, Run, TempDir, temp::set_mode, traces::Traces};
+use holder::Holder;
+
+/// The user and group that an unprivileged sandbox runs programs as.
+pub(crate) const ORDINARY: u32 = 1000;
+
+/// Namespaces of a test's own.
+#[derive(Debug)]
+pub struct Sandbox {
+    holder: Holder,
+    dir: TempDir,
+    ordinary: bool,
+    before: Traces,
+}
+
+impl Sandbox {
+    /// For programs that run as root: real root if the test is, otherwise root of the sandbox's
+    /// user namespace.
+    pub fn new() -> Result<Self> {
+        Self::make(false)
+    }
+
+    /// For programs that run as an ordinary user without any capability.
+    pub fn unprivileged() -> Result<Self> {
+        Self::make(true)
+    }
+
+    fn make(ordinary: bool) -> Result<Self> {
+        let holder = match geteuid().is_root() {
+            // Root inside a container may lack the right to make namespaces without a user
+            // namespace, and have it with one.
+            true => Holder::start(false).or_else(|_| Holder::start(true))?,
+            false => Holder::start(true)?,
+        };
+        let dir = TempDir::new("sandbox")?;
+        let probe = dir.path().join("probe");
+        fs::write(&probe, PROBE).context("writing the probe")?;
+        set_mode(&probe, 0o755)?;
+        for name in ["tmp", "home", "runtime"] {
+            let path = dir.path().join(name);
+            fs::create_dir(&path).with_context(|| format!("making {}", path.display()))?;
+            set_mode(&path, 0o700)?;
+            if ordinary && !holder.user_namespace() {
+                chown(&path, Some(ORDINARY), Some(ORDINARY)).context("giving directories away")?;
+            }
+        }
+        let mut sandbox = Self { holder, dir, ordinary, before: Traces::default() };
+        sandbox.before = Traces::of(&sandbox)?;
+        Ok(sandbox)
+    }
+
+    /// Whether an unprivileged process may make a user namespace here, and what forbids it.
+    pub(crate) fn try_user_namespace() -> Result<()> {
+        Holder::start(true).map(drop)
+    }
+
+    /// A program to be run in here.
+    pub fn run(&self, program: impl AsRef<Path>) -> Run<'_> {
+        Run::new(self, program.as_ref())
+    }
+
+    /// The probe, run in here outside of any container: the view that a container must not have.
+    pub fn probe(&self, args: impl IntoIterator<Item: AsRef<std::ffi::OsStr>>) -> Run<'_> {
+        self.run(self.probe_path()).args(args)
+    }
+
+    /// Where the probe is in here.
+    pub fn probe_path(&self) -> PathBuf {
+        self.dir.path().join("probe")
+    }
+
+    /// A directory of this sandbox's own, removed with it. Everyone may look into it.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// A cgroup that exists nowhere else, for `--cgroup-parent`.
+    pub fn cgroup_parent(&self) -> String {
+        format!("layers-test-{}", self.holder.pid())
+    }
+
+    /// This sandbox's root directory seen from the test, as in `sandbox.root().join("run/layers")`.
+    pub fn root(&self) -> PathBuf {
+        format!("/proc/{}/root", self.holder.pid()).into()
+    }
+
+    /// A file that is told per process, as `mountinfo` or `net/dev`, of this sandbox.
+    pub fn proc(&self, file: &str) -> Result<String> {
+        let path = format!("/proc/{}/{file}", self.holder.pid());
+        fs::read_to_string(&path).with_context(|| format!("reading {path}"))
+    }
+
+    /// Whether programs run as an ordinary user in here.
+    pub fn is_unprivileged(&self) -> bool {
+        self.ordinary
+    }
+
+    /// Whether this sandbox has a user namespace of its own, so that its root is not the real one.
+    pub fn has_user_namespace(&self) -> bool {
+        self.holder.user_namespace()
+    }
+
+    pub(crate) fn holder(&self) -> Pid {
+        self.holder.pid()
+    }
+
+    /// Runs a test in this sandbox, and fails if the test does or leaves anything behind.
+    pub fn check(self, test: impl FnOnce(&Self) -> Result<()>) -> Result<()> {
+        let result = test(&self);
+        let left = Traces::of(&self)?.beyond(&self.before);
+        self.clear();
+        result?;
+        match left.is_empty() {
+            true => Ok(()),
+            false => Err(anyhow!("left behind in the sandbox:\n    {}", left.join("\n    "))),
+        }
+    }
+
+    /// What would outlive the sandbox, and is the machine's.
+    fn clear(&self) {
+        crate::traces::remove_cgroups(&self.cgroup_parent());
+    }
+}
+
+/// Runs a test in an unprivileged sandbox, with the same check for traces.
+pub fn unprivileged(test: impl FnOnce(&Sandbox) -> Result<()>) -> Result<()> {
+    Sandbox::unprivileged()?.check(test)
+}
+
+/// If this process was started as a helper: does the helper's work, and says how to exit.
+pub(crate) fn helper() -> Option<ExitCode> {
+    let name = std::env::args_os().next()?;
+    match name.to_str()? {
+        holder::NAME => Some(holder::main()),
+        minder::NAME => Some(minder::main()),
+        _ => None,
+    }
+}
