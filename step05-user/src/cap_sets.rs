@@ -101,6 +101,16 @@ impl CapSet {
     }
 }
 
+/// Uses a capability, to no effect. Where a security module takes all of them away, the sets still
+/// show them, and only the use of one fails.
+pub(crate) fn try_power() -> nix::Result<()> {
+    // With CAP_SETPCAP one gets as far as being told that there is no such capability to drop.
+    match prctl(libc::PR_CAPBSET_DROP, 255, 0) {
+        Err(Errno::EINVAL) => Ok(()),
+        other => other.map(drop),
+    }
+}
+
 fn known() -> impl Iterator<Item = Cap> {
     // EINVAL is the kernel's word for one beyond the last.
     CapSet::from_bits(u64::MAX).iter().take_while(|cap| bounding_has(*cap).is_ok())
@@ -166,6 +176,17 @@ mod tests {
             ambient: proc("CapAmb:"),
         };
         assert_eq!(CapSets::current().expect("readable"), expected);
+    }
+
+    #[test]
+    fn one_without_capabilities_has_no_power() {
+        let none = CapSets { bounding: CapSet::known(), ..CapSets::default() };
+        // The sets are each thread's own.
+        let thread = std::thread::spawn(move || {
+            none.apply().expect("anyone may give up");
+            try_power()
+        });
+        assert_eq!(thread.join().expect("no panic"), Err(Errno::EPERM));
     }
 
     #[test]

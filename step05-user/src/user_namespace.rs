@@ -4,9 +4,9 @@
 //! the namespaces that are made in it, and over files whose owners have a number in it. Over
 //! everything else it has what the user outside has for whom it stands.
 
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use nix::{
     sched::CloneFlags,
     sys::prctl::get_no_new_privs,
@@ -14,7 +14,9 @@ use nix::{
 };
 
 use crate::{
-    Cap, CapSets, Explain, IdMaps, Layer, Userns, id_mapped,
+    Cap, CapSets, Explain, IdMaps, Layer, Userns,
+    cap_sets::try_power,
+    id_mapped,
     map_file::{self, find_helper, setgroups_denied},
     sh, subid,
 };
@@ -78,7 +80,19 @@ impl Layer for UserNamespace {
         if !denied {
             setgroups(&[]).context("giving up the caller's groups")?;
         }
-        setresuid(root, root, root).context("becoming user 0")
+        setresuid(root, root, root).context("becoming user 0")?;
+        try_power().map_err(|errno| {
+            anyhow!("using the power that a new user namespace gives: {errno}{}", taken_by())
+        })
+    }
+}
+
+/// Who lets anyone make a user namespace and gives them no power in it; begins with a space.
+fn taken_by() -> String {
+    let apparmor = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns";
+    match fs::read_to_string(apparmor).unwrap_or_default().trim() {
+        "1" => format!(" (AppArmor keeps it for programs that have a profile: {apparmor} = 1)"),
+        _ => " (a security module takes it away)".into(),
     }
 }
 
