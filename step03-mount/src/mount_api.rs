@@ -104,21 +104,36 @@ pub fn change(mount: impl AsFd, attributes: Attributes) -> nix::Result<()> {
     if (Attributes { recursive: false, ..attributes }) == Attributes::default() {
         return Ok(());
     }
-    let recursive = if attributes.recursive { libc::AT_RECURSIVE } else { 0 };
-    let flags = libc::AT_EMPTY_PATH | recursive;
     let attr = libc::mount_attr {
         attr_set: attributes.set,
         attr_clr: attributes.clear,
         propagation: attributes.propagation,
         userns_fd: 0,
     };
+    set_attributes(mount, attributes.recursive, attr)
+}
+
+/// Has the owners of all files in `mount`, and in those below it, shown as the ids that the user
+/// namespace gives them. Only as long as it is attached nowhere, and not twice.
+pub fn map_ids(mount: impl AsFd, user_namespace: impl AsFd) -> nix::Result<()> {
+    let attr = libc::mount_attr {
+        attr_set: libc::MOUNT_ATTR_IDMAP,
+        attr_clr: 0,
+        propagation: 0,
+        userns_fd: u64::from(user_namespace.as_fd().as_raw_fd().cast_unsigned()),
+    };
+    set_attributes(mount, true, attr)
+}
+
+fn set_attributes(mount: impl AsFd, recursive: bool, attr: libc::mount_attr) -> nix::Result<()> {
+    let recursive = if recursive { libc::AT_RECURSIVE } else { 0 };
     // SAFETY: the kernel reads `attr`, whose size it is told.
     let result = unsafe {
         libc::syscall(
             libc::SYS_mount_setattr,
             mount.as_fd().as_raw_fd(),
             c"".as_ptr(),
-            flags,
+            libc::AT_EMPTY_PATH | recursive,
             &raw const attr,
             size_of_val(&attr),
         )

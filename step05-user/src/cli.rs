@@ -1,7 +1,7 @@
 //! Step 4's command line, and who the command is and what it may do.
 
 use anyhow::Result;
-use step04::{Container, Init, Step};
+use step04::{Container, Init, Mount, Step};
 
 use crate::{
     Cap, CapChoice, CapName, CapSet, CapSets, Capabilities, User, UserNamespace, Userns,
@@ -71,7 +71,11 @@ impl Step for Args {
         let mut container = self.step04.container()?;
         container.stack.below::<Init>(capabilities);
         if userns != Userns::Host {
-            container.stack.bottom(UserNamespace::new(userns));
+            let mut layer = UserNamespace::new(userns);
+            let rootfs = container.stack.get_mut::<Mount>().map(|mount| mount.rootfs.clone());
+            // The host's own root directory is shown read-only, and the owners as they are.
+            layer.id_mapped.extend(rootfs.filter(|rootfs| rootfs.as_os_str() != "/"));
+            container.stack.bottom(layer);
         }
         Ok(container)
     }
