@@ -10,7 +10,10 @@
 use std::{
     fs::{self, DirBuilder, File, Permissions},
     io::{ErrorKind, Read},
-    os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{DirBuilderExt, MetadataExt, PermissionsExt},
+    },
     path::{Path, PathBuf},
 };
 
@@ -68,10 +71,8 @@ impl Layer for RunDir {
     }
 
     fn prepare(&mut self, explain: &Explain) -> Result<()> {
-        make_base()?;
         // While this is held, nobody takes the new directory, not yet locked, for an abandoned one.
-        let _base =
-            lock(&base(), FlockArg::LockExclusive).context("locking the run directories")?;
+        let _base = lock_base()?;
         clear_abandoned();
         explain.act(
             sh(["mkdir".as_ref(), "--mode=711".as_ref(), self.path.as_os_str()]),
@@ -131,6 +132,12 @@ fn make_base() -> Result<()> {
     Ok(())
 }
 
+/// Makes the directory of run directories if it is not there, and locks it for this process.
+pub(crate) fn lock_base() -> Result<Flock<File>> {
+    make_base()?;
+    lock(&base(), FlockArg::LockExclusive).context("locking the run directories")
+}
+
 /// Others may go through it to a name that they know, and see or change nothing. The mode does not
 /// depend on the umask.
 fn make_dir(path: &Path) -> std::io::Result<()> {
@@ -138,9 +145,11 @@ fn make_dir(path: &Path) -> std::io::Result<()> {
     fs::set_permissions(path, Permissions::from_mode(0o711))
 }
 
-/// Removes the directories of runtimes that were killed.
+/// Removes the directories of runtimes that were killed. Names that begin with a dot are no ids:
+/// layers keep there what several containers share.
 fn clear_abandoned() {
-    for entry in fs::read_dir(base()).into_iter().flatten().flatten() {
+    let entries = fs::read_dir(base()).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| !entry.file_name().as_bytes().starts_with(b".")) {
         // Holding the lock, nobody else clears it at the same time. A directory that cannot be
         // removed now is the next run's to try again.
         if let Ok(_lock) = lock(&entry.path(), FlockArg::LockExclusiveNonblock) {

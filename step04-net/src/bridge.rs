@@ -1,0 +1,192 @@
+//! What all containers of a host share: the bridge that joins them, the firewall's table, and
+//! forwarding. The first container that comes makes it, the last that leaves takes it away.
+//!
+//! Also by whom things are cleared away that a killed runtime left.
+
+use anyhow::{Context, Result, anyhow, bail};
+use nix::{errno::Errno, net::if_::if_nametoindex};
+use std::net::Ipv4Addr;
+use step03::{Explain, sh};
+
+use crate::{
+    Lease, Subnet, alive,
+    nft::{self, Command},
+    pool::{Pool, Shared},
+    rtnetlink::{Mac, Rtnetlink},
+    rules,
+    sysctl::{self, IP_FORWARD},
+};
+
+/// The bridge's name.
+pub(crate) const BRIDGE: &str = "layers0";
+
+/// The hardware address that belongs to an address: no neighbour's memory of it gets stale when
+/// the address is given to another container. The first byte says that it is not a factory's.
+pub(crate) fn mac(address: Ipv4Addr) -> Mac {
+    let [a, b, c, d] = address.octets();
+    [2, 0, a, b, c, d]
+}
+
+/// `mac` as it is written.
+pub(crate) fn mac_text(address: Ipv4Addr) -> String {
+    mac(address).map(|byte| format!("{byte:02x}")).join(":")
+}
+
+/// Makes the bridge ready for one more container, and says which subnet it has.
+pub(crate) fn ready(
+    explain: &Explain,
+    rtnetlink: &Rtnetlink,
+    pool: &Pool,
+    wanted: Option<Subnet>,
+) -> Result<Subnet> {
+    if let Some(Shared { subnet, .. }) = pool.shared()? {
+        if !pool.leases()?.is_empty() {
+            return match wanted {
+                Some(wanted) if wanted != subnet => {
+                    bail!("--subnet {wanted}: {BRIDGE} has {subnet} as long as containers use it")
+                }
+                _ => Ok(subnet),
+            };
+        }
+        take_down(explain, rtnetlink, pool)?; // whoever made it was killed
+    }
+    set_up(explain, rtnetlink, pool, wanted)
+}
+
+fn set_up(
+    explain: &Explain,
+    rtnetlink: &Rtnetlink,
+    pool: &Pool,
+    wanted: Option<Subnet>,
+) -> Result<Subnet> {
+    if if_nametoindex(BRIDGE).is_ok() {
+        bail!("there is a {BRIDGE} that no runtime of this user made (`ip link del {BRIDGE}`?)");
+    }
+    let subnet = choose(wanted, &rtnetlink.destinations().context("reading the routes")?)?;
+    let shared = Shared { subnet, router: sysctl::is_on(IP_FORWARD)? };
+    pool.share(shared)?; // before anything that must be undone
+    let gateway = subnet.gateway();
+    explain.act(
+        format_args!("ip link add {BRIDGE} address {} type bridge", mac_text(gateway)),
+        format_args!("making the bridge {BRIDGE}"),
+        || rtnetlink.add_bridge(BRIDGE, mac(gateway)),
+    )?;
+    sysctl::without_ipv6(explain, BRIDGE)?;
+    explain.act(
+        format_args!("ip addr add {gateway}/{} broadcast + dev {BRIDGE}", subnet.length()),
+        format_args!("giving {BRIDGE} the address {gateway}"),
+        || rtnetlink.add_address(BRIDGE, gateway, subnet),
+    )?;
+    explain.act(
+        format_args!("ip link set {BRIDGE} up"),
+        format_args!("switching {BRIDGE} on"),
+        || rtnetlink.set_up(BRIDGE),
+    )?;
+    let table = nft::run(explain, &rules::table(subnet, shared.router));
+    table.map_err(|errno| anyhow!("making the nft table: {errno}{}", missing(errno)))?;
+    if !shared.router {
+        sysctl::switch(explain, IP_FORWARD, true)?;
+    }
+    Ok(subnet)
+}
+
+/// Undoes `set_up`, also where that, or this, was interrupted.
+fn take_down(explain: &Explain, rtnetlink: &Rtnetlink, pool: &Pool) -> Result<()> {
+    // As long as there is a bridge, and only then, forwarding may have been switched on for it.
+    let Some(Shared { router, .. }) = pool.shared()? else { return Ok(()) };
+    if if_nametoindex(BRIDGE).is_err() {
+        return Ok(());
+    }
+    if !router {
+        sysctl::switch(explain, IP_FORWARD, false)?;
+    }
+    match nft::run(explain, &[Command::DeleteTable]) {
+        Err(Errno::ENOENT | Errno::EOPNOTSUPP | Errno::EPROTONOSUPPORT) | Ok(()) => {}
+        Err(errno) => return Err(errno).context("deleting the nft table"),
+    }
+    delete_link(explain, rtnetlink, BRIDGE)
+}
+
+/// Takes away what the container `id`, and every container whose runtime is dead, had on the
+/// host; and what all shared, if they were the last.
+pub(crate) fn leave(explain: &Explain, id: &str) -> Result<()> {
+    clear(explain, Some(id))
+}
+
+/// The same for a container that has nothing to do with the bridge: it only helps the dead.
+pub(crate) fn tidy(explain: &Explain) -> Result<()> {
+    if Pool::exists()? { clear(explain, None) } else { Ok(()) }
+}
+
+fn clear(explain: &Explain, leaving: Option<&str>) -> Result<()> {
+    let pool = Pool::lock()?;
+    let rtnetlink = Rtnetlink::open().context("opening a netlink socket")?;
+    reclaim(explain, &rtnetlink, &pool, leaving)?;
+    if pool.leases()?.is_empty() {
+        take_down(explain, &rtnetlink, &pool)?;
+        pool.dissolve()?;
+    }
+    Ok(())
+}
+
+/// Clears away what containers with dead runtimes left, and what `leaving` had.
+pub(crate) fn reclaim(
+    explain: &Explain,
+    rtnetlink: &Rtnetlink,
+    pool: &Pool,
+    leaving: Option<&str>,
+) -> Result<()> {
+    let gone = |lease: &Lease| leaving == Some(lease.id.as_str()) || !alive(&lease.id);
+    for lease in pool.leases()?.iter().filter(|lease| gone(lease)) {
+        delete_link(explain, rtnetlink, &lease.link())?;
+        if !lease.publish.is_empty() {
+            // A runtime that was killed early has not come to publish anything.
+            match nft::run(explain, &rules::unpublish(lease)) {
+                Err(Errno::ENOENT) | Ok(()) => {}
+                Err(errno) => return Err(errno).context("taking published ports back"),
+            }
+        }
+        pool.give_back(explain, lease)?;
+    }
+    Ok(())
+}
+
+/// It may be gone: a veth pair goes with the network namespace that one end is in.
+fn delete_link(explain: &Explain, rtnetlink: &Rtnetlink, name: &str) -> Result<()> {
+    let doing = format!("deleting {name}");
+    explain.act(sh(["ip", "link", "del", name]), doing, || match rtnetlink.delete(name) {
+        Err(Errno::ENODEV) => Ok(()),
+        result => result,
+    })
+}
+
+/// A subnet that no route of the host leads to.
+fn choose(wanted: Option<Subnet>, routes: &[Subnet]) -> Result<Subnet> {
+    let route_to = |subnet: Subnet| routes.iter().find(|route| route.overlaps(subnet));
+    if let Some(wanted) = wanted {
+        return match route_to(wanted) {
+            Some(route) => bail!("--subnet {wanted}: the host has a route to {route}"),
+            None => Ok(wanted),
+        };
+    }
+    let tens = (88..=255).map(|n| Subnet::around(Ipv4Addr::new(10, n, 0, 0), 16));
+    let others = (16..=31).map(|n| Subnet::around(Ipv4Addr::new(172, n, 0, 0), 16));
+    let small = (0..=255).map(|n| Subnet::around(Ipv4Addr::new(192, 168, n, 0), 24));
+    let free = tens.chain(others).chain(small).find(|subnet| route_to(*subnet).is_none());
+    free.context("the host has routes to all private subnets (choose one with --subnet)")
+}
+
+/// What a kernel lacks that refuses the table; begins with a space.
+fn missing(errno: Errno) -> &'static str {
+    match errno {
+        Errno::EPROTONOSUPPORT | Errno::EOPNOTSUPP => {
+            " (this kernel has no nf_tables: CONFIG_NF_TABLES, CONFIG_NF_TABLES_IPV4)"
+        }
+        Errno::ENOENT => {
+            " (this kernel lacks a part of nf_tables: CONFIG_NFT_NAT, CONFIG_NFT_MASQ, \
+             CONFIG_NFT_CT, CONFIG_NFT_FIB_IPV4)"
+        }
+        Errno::EEXIST => " (there is a table `ip layers` that no runtime of this user made)",
+        _ => "",
+    }
+}

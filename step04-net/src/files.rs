@@ -1,0 +1,156 @@
+//! The files by which names are found: `/etc/hosts`, `/etc/hostname` and `/etc/resolv.conf`.
+//!
+//! Each container has its own, in its run directory, mounted over those of the root file system.
+//! See hosts(5), hostname(5), resolv.conf(5).
+
+use std::{
+    fs::{self, Permissions},
+    net::{IpAddr, Ipv4Addr},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use anyhow::{Error, Result, anyhow};
+use step03::{Explain, Mount, Volume, sh};
+
+use crate::{Network, Subnet};
+
+/// What the files are to say.
+#[derive(Clone, Debug, Default)]
+pub struct Files {
+    /// Where they are kept.
+    pub dir: PathBuf,
+    /// The container's host name.
+    pub hostname: String,
+    /// Resolvers, in place of the host's.
+    pub dns: Vec<IpAddr>,
+    /// More names.
+    pub hosts: Vec<AddHost>,
+}
+
+/// A name and its address: what a value of `--add-host` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddHost {
+    name: String,
+    /// `None` stands for the host's own address on the bridge.
+    address: Option<IpAddr>,
+}
+
+impl FromStr for AddHost {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let expected = || {
+            anyhow!(
+                "net: --add-host {text:?}: expected NAME:IP or NAME:host-gateway, as in db:10.0.0.7"
+            )
+        };
+        let (name, address) = text.split_once(':').ok_or_else(expected)?;
+        let good = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if name.is_empty() || !name.chars().all(good) {
+            return Err(expected());
+        }
+        let address = match address {
+            "host-gateway" => None,
+            address => Some(address.parse().map_err(|_| expected())?),
+        };
+        Ok(Self { name: name.into(), address })
+    }
+}
+
+impl Files {
+    /// Has them mounted over those of the rootfs, except where a volume was asked for.
+    ///
+    /// Nothing can be made in the host's own `/`, which is read-only for a container: what is not
+    /// there is not mounted.
+    pub fn mount(&self, mount: &mut Mount) {
+        for name in ["hosts", "hostname", "resolv.conf"] {
+            let (source, target) = (self.dir.join(name), Path::new("/etc").join(name));
+            let taken = mount.volumes.iter().any(|volume| volume.target == target);
+            let missing = mount.rootfs == Path::new("/") && !target.exists();
+            if !taken && !missing {
+                mount.volumes.push(Volume { source, target, read_only: false });
+            }
+        }
+    }
+
+    /// Writes them for a container with this network and, on a bridge, this address.
+    pub(crate) fn write(
+        &self,
+        explain: &Explain,
+        network: Network,
+        address: Option<(Ipv4Addr, Subnet)>,
+    ) -> Result<()> {
+        self.write_one(explain, "hosts", &self.hosts(address))?;
+        self.write_one(explain, "hostname", &format!("{}\n", self.hostname))?;
+        self.write_one(explain, "resolv.conf", &self.resolv_conf(network))
+    }
+
+    fn write_one(&self, explain: &Explain, name: &str, text: &str) -> Result<()> {
+        let path = self.dir.join(name);
+        explain.act(
+            format_args!("cat > {}", sh([&path])),
+            format_args!("writing {}", path.display()),
+            || {
+                fs::write(&path, text)?;
+                fs::set_permissions(&path, Permissions::from_mode(0o644)) // whatever the umask
+            },
+        )
+    }
+
+    fn hosts(&self, address: Option<(Ipv4Addr, Subnet)>) -> String {
+        let mut lines = vec![
+            "127.0.0.1 localhost".to_string(),
+            "::1 localhost ip6-localhost ip6-loopback".to_string(),
+        ];
+        let own = address.map_or(Ipv4Addr::LOCALHOST, |(own, _)| own);
+        lines.push(format!("{own} {}", self.hostname));
+        let gateway = address.map_or(Ipv4Addr::LOCALHOST, |(_, subnet)| subnet.gateway());
+        for AddHost { name, address } in &self.hosts {
+            lines.push(format!("{} {name}", address.unwrap_or(gateway.into())));
+        }
+        lines.join("\n") + "\n"
+    }
+
+    fn resolv_conf(&self, network: Network) -> String {
+        let host = host_resolv_conf();
+        let (servers, rest): (Vec<_>, Vec<_>) =
+            host.lines().partition(|line| line.starts_with("nameserver"));
+        let servers: Vec<String> = if self.dns.is_empty() {
+            let reachable = |line: &&&str| reaches(network, line);
+            servers.iter().filter(reachable).map(|line| line.to_string()).collect()
+        } else {
+            self.dns.iter().map(|address| format!("nameserver {address}")).collect()
+        };
+        let mut lines: Vec<_> = rest.into_iter().map(str::to_string).collect();
+        if servers.is_empty() {
+            lines.push("# No resolver of the host can be reached from here; see --dns.".into());
+        }
+        lines.extend(servers);
+        lines.join("\n") + "\n"
+    }
+}
+
+/// Whether the host's resolver in this line can be reached from the container.
+fn reaches(network: Network, line: &str) -> bool {
+    let address = line.split_whitespace().nth(1).and_then(|address| address.parse().ok());
+    match network {
+        Network::Host => true,
+        Network::None => false,
+        // The bridge speaks IPv4, and 127.0.0.1 is the container itself.
+        Network::Bridge => address.is_some_and(|address: Ipv4Addr| !address.is_loopback()),
+    }
+}
+
+/// The host's `/etc/resolv.conf`, or the file with the true resolvers where that names only
+/// systemd-resolved(8), which listens on the host's 127.0.0.53.
+fn host_resolv_conf() -> String {
+    let read = |path| fs::read_to_string(path).unwrap_or_default();
+    let file = read("/etc/resolv.conf");
+    let mut servers = file.lines().filter_map(|line| line.strip_prefix("nameserver"));
+    match servers.next().map(str::trim) {
+        Some("127.0.0.53") if servers.next().is_none() => read("/run/systemd/resolve/resolv.conf"),
+        _ => file,
+    }
+}

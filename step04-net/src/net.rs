@@ -1,0 +1,216 @@
+//! The network namespace: interfaces, addresses, routes, firewall and ports of the container's own.
+//!
+//! See network_namespaces(7). A new one holds nothing but a loopback interface, which is down. On a
+//! bridge the container gets one end of a virtual cable (veth(4)), whose other end is plugged into
+//! the host's bridge:
+//!
+//! ```text
+//!   container          host
+//!   eth0 ═════ veth ═══ layers0 ─ forwarding, NAT ─ the host's interfaces
+//!   10.88.0.2           10.88.0.1
+//! ```
+
+use std::{fmt, str::FromStr};
+
+use anyhow::{Context, Error, Result, anyhow, bail};
+use nix::{sched::CloneFlags, unistd::Pid};
+use step03::{Explain, Layer};
+
+use crate::{
+    Files, Lease, Publish, RunDir, Subnet,
+    bridge::{self, BRIDGE},
+    nft,
+    pool::Pool,
+    ports::Reserved,
+    rtnetlink::Rtnetlink,
+    rules, sysctl,
+};
+
+/// What network a container has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Network {
+    /// Loopback alone.
+    None,
+    /// The host's: no network namespace is made.
+    Host,
+    /// An address of its own on a bridge of the host.
+    Bridge,
+}
+
+impl FromStr for Network {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "none" => Ok(Self::None),
+            "host" => Ok(Self::Host),
+            "bridge" => Ok(Self::Bridge),
+            _ => Err(anyhow!("net: --network {text:?}: expected none, host or bridge")),
+        }
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "none",
+            Self::Host => "host",
+            Self::Bridge => "bridge",
+        })
+    }
+}
+
+/// The container's end of the veth pair.
+const ETH0: &str = "eth0";
+
+/// The layer that gives the container a network.
+pub struct Net {
+    /// `None` chooses: a bridge where the caller may change the network of the host, otherwise
+    /// loopback alone.
+    pub network: Option<Network>,
+    /// The bridge's addresses; `None` chooses ones that the host has no route to.
+    pub subnet: Option<Subnet>,
+    /// The ports of the host that lead into the container; only with a bridge.
+    pub publish: Vec<Publish>,
+    /// Files that go with the network.
+    pub files: Files,
+    id: String,
+    joined: Option<Joined>,
+}
+
+/// What a container on the bridge has on the host.
+struct Joined {
+    place: Option<(Lease, Subnet)>,
+    reserved: Vec<Reserved>,
+}
+
+impl Net {
+    /// For the container whose run directory this is.
+    pub fn new(run_dir: &RunDir) -> Self {
+        let files = Files { dir: run_dir.path().to_owned(), ..Files::default() };
+        Self {
+            network: None,
+            subnet: None,
+            publish: Vec::new(),
+            files,
+            id: run_dir.id().to_string(),
+            joined: None,
+        }
+    }
+
+    /// What is asked for, or the best that the kernel allows.
+    fn decide(&self) -> Result<Network> {
+        let permitted = || Rtnetlink::open().is_ok_and(|rtnetlink| rtnetlink.permitted());
+        match self.network {
+            None if self.publish.is_empty() && !permitted() => Ok(Network::None),
+            None | Some(Network::Bridge) if !permitted() => bail!(
+                "a bridge needs CAP_NET_ADMIN in the host's network namespace \
+                 (without it there are --network none and --network host)"
+            ),
+            None => Ok(Network::Bridge),
+            Some(network) if network != Network::Bridge && !self.publish.is_empty() => {
+                bail!("--publish needs --network bridge, not {network}")
+            }
+            Some(network) => Ok(network),
+        }
+    }
+
+    /// Takes ports, an address and, where this is the first container, makes the bridge.
+    fn join(&mut self, explain: &Explain) -> Result<(Lease, Subnet)> {
+        let joined = self.joined.insert(Joined { place: None, reserved: Vec::new() });
+        for publish in &self.publish {
+            let reserved = publish.reserve();
+            joined.reserved.extend(reserved.with_context(|| format!("--publish {publish}"))?);
+        }
+        let pool = Pool::lock()?;
+        let rtnetlink = Rtnetlink::open().context("opening a netlink socket")?;
+        bridge::reclaim(explain, &rtnetlink, &pool, None)?;
+        let subnet = bridge::ready(explain, &rtnetlink, &pool, self.subnet)?;
+        let lease = pool.take(explain, subnet, &self.id, &self.publish)?;
+        if !self.publish.is_empty() {
+            // Lets 127.0.0.1 of the host be the source of packets on the bridge.
+            let localnet = format!("/proc/sys/net/ipv4/conf/{BRIDGE}/route_localnet");
+            sysctl::switch(explain, &localnet, true)?;
+            nft::run(explain, &rules::publish(&lease)).context("publishing ports")?;
+        }
+        joined.place = Some((lease.clone(), subnet));
+        Ok((lease, subnet))
+    }
+}
+
+impl Layer for Net {
+    fn name(&self) -> &'static str {
+        "net"
+    }
+
+    fn namespaces(&self) -> CloneFlags {
+        match self.network {
+            Some(Network::Host) => CloneFlags::empty(),
+            _ => CloneFlags::CLONE_NEWNET,
+        }
+    }
+
+    fn prepare(&mut self, explain: &Explain) -> Result<()> {
+        let network = *self.network.insert(self.decide()?);
+        let mut address = None;
+        if network == Network::Bridge {
+            let (lease, subnet) = self.join(explain)?;
+            address = Some((lease.address, subnet));
+        } else {
+            bridge::tidy(explain)?;
+        }
+        self.files.write(explain, network, address)
+    }
+
+    fn attach(&mut self, explain: &Explain, child: Pid) -> Result<()> {
+        let Some(Joined { place: Some((lease, _)), .. }) = &self.joined else { return Ok(()) };
+        let (link, mac) = (lease.link(), bridge::mac_text(lease.address));
+        explain.act(
+            format_args!(
+                "ip link add {link} up master {BRIDGE} type veth \
+                 peer name {ETH0} address {mac} netns {child}"
+            ),
+            format_args!("making the veth pair {link} and {ETH0}"),
+            || {
+                let mac = bridge::mac(lease.address);
+                Rtnetlink::open()?.add_veth(&link, BRIDGE, ETH0, mac, child)
+            },
+        )
+    }
+
+    fn enter(&mut self, explain: &Explain) -> Result<()> {
+        if self.network == Some(Network::Host) {
+            return Ok(());
+        }
+        let rtnetlink = Rtnetlink::open().context("opening a netlink socket")?;
+        explain.act("ip link set lo up", "switching lo on", || rtnetlink.set_up("lo"))?;
+        let Some(Joined { place: Some((lease, subnet)), .. }) = &self.joined else {
+            return Ok(());
+        };
+        let (address, gateway) = (lease.address, subnet.gateway());
+        sysctl::without_ipv6(explain, ETH0)?;
+        explain.act(
+            format_args!("ip addr add {address}/{} broadcast + dev {ETH0}", subnet.length()),
+            format_args!("giving {ETH0} the address {address}"),
+            || rtnetlink.add_address(ETH0, address, *subnet),
+        )?;
+        explain.act(
+            format_args!("ip link set {ETH0} up"),
+            format_args!("switching {ETH0} on"),
+            || rtnetlink.set_up(ETH0),
+        )?;
+        explain.act(
+            format_args!("ip route add default via {gateway}"),
+            format_args!("adding the default route via {gateway}"),
+            || rtnetlink.add_default_route(gateway),
+        )
+    }
+
+    fn release(&mut self, explain: &Explain) -> Result<()> {
+        if self.joined.is_some() {
+            bridge::leave(explain, &self.id)?;
+            self.joined = None;
+        }
+        Ok(())
+    }
+}

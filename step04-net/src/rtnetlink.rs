@@ -1,0 +1,149 @@
+//! Links, addresses and routes: the part of netlink that the `ip` command speaks. See rtnetlink(7).
+//!
+//! Each function here is one message, and stands for one `ip` command.
+
+use std::net::Ipv4Addr;
+
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
+use netlink_packet_route::{
+    AddressFamily, RouteNetlinkMessage,
+    address::{AddressAttribute, AddressMessage},
+    link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage},
+    route::{
+        RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope,
+        RouteType,
+    },
+};
+use nix::{errno::Errno, net::if_::if_nametoindex, sys::socket::SockProtocol, unistd::Pid};
+
+use crate::{Subnet, netlink::Netlink};
+
+/// A hardware address.
+pub(crate) type Mac = [u8; 6];
+
+/// A socket to the kernel's links, addresses and routes, in one network namespace.
+pub(crate) struct Rtnetlink(Netlink);
+
+impl Rtnetlink {
+    /// For the network namespace that this process is in.
+    pub fn open() -> nix::Result<Self> {
+        Netlink::open(SockProtocol::NetlinkRoute).map(Self)
+    }
+
+    /// Whether the kernel would let this process change the network. Nothing but a request tells:
+    /// `CAP_NET_ADMIN` counts only in the user namespace that owns the network namespace.
+    pub fn permitted(&self) -> bool {
+        // The right is looked at first. Then the request is refused, since it names no link.
+        let nothing = RouteNetlinkMessage::DelLink(LinkMessage::default());
+        self.0.request([(0, nothing)]) != Err(Errno::EPERM)
+    }
+
+    /// `ip link add NAME address MAC type bridge`
+    pub fn add_bridge(&self, name: &str, mac: Mac) -> nix::Result<()> {
+        let mut link = LinkMessage::default();
+        link.attributes = vec![
+            LinkAttribute::IfName(name.into()),
+            LinkAttribute::Address(mac.into()),
+            LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Bridge)]),
+        ];
+        self.add(RouteNetlinkMessage::NewLink(link))
+    }
+
+    /// `ip link add NAME up master BRIDGE type veth peer name PEER address MAC netns PID`
+    pub fn add_veth(
+        &self,
+        name: &str,
+        bridge: &str,
+        peer: &str,
+        mac: Mac,
+        netns: Pid,
+    ) -> nix::Result<()> {
+        let mut far = LinkMessage::default();
+        far.attributes = vec![
+            LinkAttribute::IfName(peer.into()),
+            LinkAttribute::Address(mac.into()),
+            LinkAttribute::NetNsPid(netns.as_raw().cast_unsigned()),
+        ];
+        let mut near = up(0);
+        near.attributes = vec![
+            LinkAttribute::IfName(name.into()),
+            LinkAttribute::Controller(if_nametoindex(bridge)?),
+            LinkAttribute::LinkInfo(vec![
+                LinkInfo::Kind(InfoKind::Veth),
+                LinkInfo::Data(InfoData::Veth(InfoVeth::Peer(far))),
+            ]),
+        ];
+        self.add(RouteNetlinkMessage::NewLink(near))
+    }
+
+    /// `ip link set NAME up`
+    pub fn set_up(&self, name: &str) -> nix::Result<()> {
+        let link = up(if_nametoindex(name)?);
+        self.0.request([(0, RouteNetlinkMessage::SetLink(link))])
+    }
+
+    /// `ip link del NAME`; of a veth pair this takes both ends.
+    pub fn delete(&self, name: &str) -> nix::Result<()> {
+        let mut link = LinkMessage::default();
+        link.attributes = vec![LinkAttribute::IfName(name.into())];
+        self.0.request([(0, RouteNetlinkMessage::DelLink(link))])
+    }
+
+    /// `ip addr add ADDRESS/LENGTH dev NAME`
+    pub fn add_address(&self, name: &str, address: Ipv4Addr, subnet: Subnet) -> nix::Result<()> {
+        let mut message = AddressMessage::default();
+        message.header.family = AddressFamily::Inet;
+        message.header.index = if_nametoindex(name)?;
+        message.header.prefix_len = subnet.length();
+        message.attributes = vec![
+            AddressAttribute::Local(address.into()),
+            AddressAttribute::Address(address.into()),
+            AddressAttribute::Broadcast(subnet.broadcast()),
+        ];
+        self.add(RouteNetlinkMessage::NewAddress(message))
+    }
+
+    /// `ip route add default via GATEWAY`
+    pub fn add_default_route(&self, gateway: Ipv4Addr) -> nix::Result<()> {
+        let mut route = RouteMessage::default();
+        route.header.address_family = AddressFamily::Inet;
+        route.header.table = RouteHeader::RT_TABLE_MAIN;
+        route.header.protocol = RouteProtocol::Boot;
+        route.header.scope = RouteScope::Universe;
+        route.header.kind = RouteType::Unicast;
+        route.attributes = vec![RouteAttribute::Gateway(RouteAddress::Inet(gateway))];
+        self.add(RouteNetlinkMessage::NewRoute(route))
+    }
+
+    /// `ip route show table all`: where IPv4 routes lead to, default routes left out.
+    pub fn destinations(&self) -> nix::Result<Vec<Subnet>> {
+        let mut all = RouteMessage::default();
+        all.header.address_family = AddressFamily::Inet;
+        let routes = self.0.dump(RouteNetlinkMessage::GetRoute(all))?;
+        Ok(routes.iter().filter_map(destination).collect())
+    }
+
+    fn add(&self, message: RouteNetlinkMessage) -> nix::Result<()> {
+        self.0.request([(NLM_F_CREATE | NLM_F_EXCL, message)])
+    }
+}
+
+/// A link with the flag "up" set, and no other flag touched.
+fn up(index: u32) -> LinkMessage {
+    let mut link = LinkMessage::default();
+    link.header.index = index;
+    link.header.flags = LinkFlags::Up;
+    link.header.change_mask = LinkFlags::Up;
+    link
+}
+
+fn destination(message: &RouteNetlinkMessage) -> Option<Subnet> {
+    let RouteNetlinkMessage::NewRoute(route) = message else { return None };
+    let length = route.header.destination_prefix_length;
+    route.attributes.iter().find_map(|attribute| match attribute {
+        RouteAttribute::Destination(RouteAddress::Inet(address)) if length > 0 => {
+            Some(Subnet::around(*address, length))
+        }
+        _ => None,
+    })
+}
