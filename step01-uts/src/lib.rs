@@ -36,7 +36,7 @@ pub use container::{Container, Running};
 pub use explain::{Explain, Side, sh};
 pub use ipc::Ipc;
 pub use layer::{Layer, Stack};
-pub use process::Process;
+pub use process::{DEFAULT_PATH, Process};
 pub use report::Failure;
 pub use signals::Status;
 pub use uts::Uts;

@@ -17,7 +17,7 @@ use nix::{
 use crate::{Explain, Failure, sh};
 
 /// Where commands are looked for if the container's environment has no `PATH`.
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// A command: what to execute, with which environment, in which directory.
 #[derive(Clone, Debug)]
@@ -55,8 +55,13 @@ impl Process {
     fn try_exec(&self, explain: &Explain) -> Result<Infallible, Failure> {
         if let Some(cwd) = &self.cwd {
             explain.say(sh(["cd".as_ref(), cwd.as_os_str()]));
-            chdir(cwd)
-                .map_err(|e| Failure::new(125, format!("exec: entering directory {cwd:?}: {e}")))?;
+            let failed = |why: String| {
+                Failure::new(125, format!("exec: entering directory {}: {why}", cwd.display()))
+            };
+            chdir(cwd).map_err(|errno| failed(errno.to_string()))?;
+            if !cwd_is_inside_root() {
+                return Err(failed("it is outside of the container".into()));
+            }
         }
         let program = self.find()?;
         explain.say(format_args!("exec {}", sh(&self.args)));
@@ -84,6 +89,16 @@ impl Process {
             Failure::new(127, format!("exec: {name}: no such command in PATH ({path})"))
         })
     }
+}
+
+/// Whether a path leads from the root directory to the working directory. One like
+/// `/proc/self/fd/7` may have led to any directory that is open in this process, which is how
+/// containers came to run in the host's files (CVE-2024-21626). See getcwd(2), "(unreachable)".
+fn cwd_is_inside_root() -> bool {
+    let mut path = [0_u8; libc::PATH_MAX as usize];
+    // SAFETY: the kernel writes no more than the length that it is told.
+    let length = unsafe { libc::syscall(libc::SYS_getcwd, path.as_mut_ptr(), path.len()) };
+    length > 0 && path[0] == b'/'
 }
 
 fn executable(file: &Path) -> bool {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use step02::{Container, Init, Step, Uts};
 
-use crate::{Mount, Propagation, Tmpfs, Variable, Volume, env};
+use crate::{Mount, Propagation, Tmpfs, Variable, Volume, env, volume::absolute};
 
 /// The flags of step 3.
 #[derive(clap::Args, Debug)]
@@ -31,7 +31,13 @@ pub struct Args {
     pub tmpfs: Vec<Tmpfs>,
 
     /// Working directory in the container; made if it is missing
-    #[arg(short, long, value_name = "DIR", help_heading = "Mount namespace")]
+    #[arg(
+        short,
+        long,
+        value_name = "DIR",
+        value_parser = parse_workdir,
+        help_heading = "Mount namespace"
+    )]
     pub workdir: Option<PathBuf>,
 
     /// Set an environment variable, or pass on the caller's; may be given more than once
@@ -64,4 +70,8 @@ impl Step for Args {
         container.stack.below::<Init>(mount);
         Ok(container)
     }
+}
+
+fn parse_workdir(text: &str) -> Result<PathBuf> {
+    absolute(text, format_args!("mount: --workdir {text:?}"))
 }

@@ -3,7 +3,6 @@
 //! See null(4), random(4), tty(4), pts(4), mknod(2).
 
 use std::{
-    ffi::OsString,
     os::fd::{AsFd, OwnedFd},
     path::Path,
 };
@@ -70,7 +69,7 @@ pub fn fill(root: &Root, devices: &[Device], explain: &Explain) -> Result<()> {
     for (name, leads_to) in LINKS.iter().filter(|(name, _)| *name != "core" || kcore) {
         let shown = root.shown(&Path::new("/dev").join(name));
         explain.act(
-            sh(["ln".as_ref(), "-s".as_ref(), leads_to.as_ref(), shown.as_os_str()]),
+            sh(["ln", "-s", leads_to, &shown]),
             format_args!("linking /dev/{name} to {leads_to}"),
             || symlinkat(*leads_to, &dev, *name),
         )?;
@@ -81,7 +80,7 @@ pub fn fill(root: &Root, devices: &[Device], explain: &Explain) -> Result<()> {
 impl Device {
     fn make(&self, root: &Root, dev: &OwnedFd, explain: &Explain) -> Result<()> {
         let Self { name, major, minor } = self;
-        let shown = root.shown(&Path::new("/dev").join(name)).display().to_string();
+        let shown = root.shown(&Path::new("/dev").join(name));
         match mknodat(dev, *name, SFlag::S_IFCHR, Mode::from_bits_truncate(0o666), self.number()) {
             // In a user namespace nobody may make devices, only borrow the host's.
             Err(Errno::EPERM) => explain.act(
@@ -127,8 +126,7 @@ impl Device {
     }
 
     fn shell_bind(&self, root: &Root, shown: &str) -> String {
-        let mut words = root.mount_command();
-        words.extend(["--bind".into(), format!("/dev/{}", self.name).into(), shown.into()]);
-        format!("{} && {}", sh(["touch", shown]), sh::<OsString>(words))
+        let bind = root.shell_mount(&["--bind", &format!("/dev/{}", self.name), shown]);
+        format!("{} && {bind}", sh(["touch", shown]))
     }
 }

@@ -8,7 +8,7 @@
 use std::{env, ffi::OsString, str::FromStr};
 
 use anyhow::{Error, Result, bail};
-use step02::Process;
+use step02::{DEFAULT_PATH, Process};
 
 /// `--env NAME=VALUE`, or `--env NAME` for the caller's own value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl Variable {
 /// Replaces the caller's environment by that of a container.
 pub fn clean(process: &mut Process, hostname: Option<&str>) {
     process.env.clear();
-    process.set_env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+    process.set_env("PATH", DEFAULT_PATH);
     process.set_env("HOME", "/root");
     if let Some(hostname) = hostname {
         process.set_env("HOSTNAME", hostname);

@@ -4,7 +4,8 @@
 //! | --- | --- |
 //! | `propagation.rs` | the first layer: mounts on either side stay on that side |
 //! | `mount.rs` | the second layer: a rootfs, filled and made the root |
-//! | `mount_point.rs` | a mount as data, and how such data becomes a mount |
+//! | `mount_point.rs` | a mount as data: what, where and how |
+//! | `mounting.rs` | how such data becomes a mount |
 //! | `defaults.rs` | what every container has mounted, hidden, or read-only |
 //! | `dev.rs` | the devices and links in `/dev` |
 //! | `mask.rs` | hiding paths, and making them read-only |
@@ -27,6 +28,7 @@ mod mask;
 mod mount;
 pub mod mount_api;
 mod mount_point;
+mod mounting;
 mod options;
 mod pivot;
 mod propagation;

@@ -13,7 +13,7 @@ use nix::{
     errno::Errno,
     sys::stat::{SFlag, fstat},
 };
-use step02::{Explain, sh};
+use step02::Explain;
 
 use crate::{
     dev::DEFAULT_DEVICES,
@@ -23,18 +23,21 @@ use crate::{
 
 /// Hides each of `paths` that exists.
 pub fn mask(root: &Root, paths: &[PathBuf], explain: &Explain) -> Result<()> {
+    if paths.is_empty() {
+        return Ok(());
+    }
     let cover = Cover::new()?;
     for path in paths {
         let Some(place) = find(root, path)? else { continue };
         let directory = kind(&fstat(&place)?) == SFlag::S_IFDIR;
-        let mut command = root.mount_command();
-        if directory {
-            command.extend(["-t", "tmpfs", "-o", "ro", "tmpfs"].map(Into::into));
+        let shown = root.shown(path);
+        let command: &[&str] = if directory {
+            &["-t", "tmpfs", "-o", "ro", "tmpfs", &shown]
         } else {
-            command.extend(["--bind", "/dev/null"].map(Into::into));
-        }
-        command.push(root.shown(path).into());
-        explain.act(sh(command), format_args!("hiding {}", path.display()), || {
+            &["--bind", "/dev/null", &shown]
+        };
+        let doing = format!("hiding {}", path.display());
+        explain.act(root.shell_mount(command), doing, || {
             let cover = if directory { &cover.directory } else { &cover.file };
             mount_api::attach(mount_api::copy(cover, false)?, place)
         })?;
@@ -65,11 +68,10 @@ pub fn make_read_only(root: &Root, paths: &[PathBuf], explain: &Explain) -> Resu
     for path in paths {
         let Some(place) = find(root, path)? else { continue };
         let shown = root.shown(path);
-        let (mut bind, mut remount) = (root.mount_command(), root.mount_command());
-        bind.extend(["--rbind".into(), shown.clone().into(), shown.clone().into()]);
-        remount.extend(["-o".into(), "remount,bind,ro".into(), shown.into()]);
+        let bind = root.shell_mount(&["--rbind", &shown, &shown]);
+        let remount = root.shell_mount(&["-o", "remount,bind,ro", &shown]);
         explain.act(
-            format_args!("{} && {}", sh(bind), sh(remount)),
+            format_args!("{bind} && {remount}"),
             format_args!("making {} read-only", path.display()),
             || {
                 let mount = mount_api::copy(&place, true)?;

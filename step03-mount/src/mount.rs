@@ -2,9 +2,12 @@
 //!
 //! See mount_namespaces(7). The layer is a list of mounts and paths, and `enter` works it off.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use nix::{
     errno::Errno,
     fcntl::{OFlag, open},
@@ -68,6 +71,17 @@ impl Layer for Mount {
         "mount"
     }
 
+    fn prepare(&mut self, _: &Explain) -> Result<()> {
+        let mut seen = HashSet::new();
+        for point in self.wishes() {
+            let target = point.target.components().collect::<PathBuf>();
+            if !seen.insert(target) {
+                bail!("{} is mounted on twice", point.target.display());
+            }
+        }
+        Ok(())
+    }
+
     fn enter(&mut self, explain: &Explain) -> Result<()> {
         let before = umask(Mode::empty()); // the modes below are meant as they stand
         let root = self.mount_rootfs(explain)?;
@@ -85,7 +99,7 @@ impl Layer for Mount {
         if let Some(dir) = &self.workdir {
             make_workdir(&root, dir, explain)?;
         }
-        if self.read_only {
+        if self.read_only && !self.is_host() {
             seal(&root, false, explain)?;
         }
         pivot(&root, explain)?;
@@ -113,11 +127,16 @@ impl Mount {
         let root = Root::new(mount, path);
         if self.read_only {
             seal(&root, true, explain)?;
-            if path != Path::new("/") {
+            if !self.is_host() {
                 unseal(&root, explain);
             }
         }
         Ok(root)
+    }
+
+    /// In the host's own file system nothing is made, not even a mount point.
+    fn is_host(&self) -> bool {
+        self.rootfs == Path::new("/")
     }
 
     /// What a person asked for. A directory is mounted before what is to be mounted in it.
@@ -148,17 +167,14 @@ fn unseal(root: &Root, explain: &Explain) {
 }
 
 fn remount(root: &Root, how: &str) -> String {
-    let mut words = root.mount_command();
-    words.extend(["-o".into(), format!("remount,bind,{how}").into()]);
-    words.push(root.shown("/".as_ref()).into());
-    sh(words)
+    root.shell_mount(&["-o", &format!("remount,bind,{how}"), &root.shown("/".as_ref())])
 }
 
 /// Makes the working directory, as people know it from Docker.
 fn make_workdir(root: &Root, dir: &Path, explain: &Explain) -> Result<()> {
     if let Err(Errno::ENOENT) = root.open(dir) {
         explain.act(
-            sh(["mkdir".as_ref(), "-p".as_ref(), root.shown(dir).as_os_str()]),
+            sh(["mkdir", "-p", &root.shown(dir)]),
             format_args!("making the working directory {}", dir.display()),
             || root.make_dir(dir),
         )?;

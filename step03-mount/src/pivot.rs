@@ -21,11 +21,8 @@ use crate::{mount_api::mount_id, root::Root};
 /// Makes `root`, which must be a mount, the root directory, and leaves nothing of the old one.
 pub fn pivot(root: &Root, explain: &Explain) -> Result<()> {
     let old = open_dir("/").context("opening the old root")?;
-    explain.act(
-        sh(["cd".as_ref(), "-P".as_ref(), root.shown("/".as_ref()).as_os_str()]),
-        "entering the rootfs",
-        || fchdir(root),
-    )?;
+    explain
+        .act(sh(["cd", "-P", &root.shown("/".as_ref())]), "entering the rootfs", || fchdir(root))?;
     // With both arguments the same, the old root is mounted over the new one: no directory of the
     // rootfs is needed to put it in.
     explain.act("pivot_root . .", "pivot_root", || pivot_root(".", ".").map_err(with_hint))?;
@@ -34,7 +31,8 @@ pub fn pivot(root: &Root, explain: &Explain) -> Result<()> {
         umount2(".", MntFlags::MNT_DETACH)
     })?;
     chdir("/").context("entering the new root")?;
-    verify(root)
+    verify(root)?;
+    close_doors()
 }
 
 /// The root and the working directory are the rootfs, by the numbers of the mounts: had anything
@@ -47,6 +45,17 @@ fn verify(root: &Root) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// A directory of the old root that the caller has open is a way back there for whoever inherits
+/// the descriptor. So the command inherits none but its standard input, output and error. See
+/// close_range(2).
+fn close_doors() -> Result<()> {
+    let (first, last) = (3, libc::c_uint::MAX);
+    // SAFETY: nothing is closed here; the descriptors will be when the command is executed.
+    let result =
+        unsafe { libc::syscall(libc::SYS_close_range, first, last, libc::CLOSE_RANGE_CLOEXEC) };
+    Errno::result(result).map(drop).context("marking descriptors to be closed")
 }
 
 fn open_dir(path: &str) -> nix::Result<OwnedFd> {

@@ -7,7 +7,7 @@
 //! at this root. What comes out is a descriptor, and all that follows works on that.
 
 use std::{
-    ffi::{OsStr, OsString},
+    ffi::OsStr,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::{Component, Path, PathBuf},
 };
@@ -17,6 +17,7 @@ use nix::{
     fcntl::{OFlag, OpenHow, ResolveFlag, openat2},
     sys::stat::{FileStat, Mode, SFlag, fstat, mkdirat},
 };
+use step02::sh;
 
 /// A directory that is, or is about to become, the root of a container.
 #[derive(Debug)]
@@ -35,17 +36,18 @@ impl Root {
     }
 
     /// The path at which a person on the host would find `inside`.
-    pub fn shown(&self, inside: &Path) -> PathBuf {
+    pub fn shown(&self, inside: &Path) -> String {
         let inside = inside.strip_prefix("/").unwrap_or(inside);
-        if inside == Path::new("") { self.path.clone() } else { self.path.join(inside) }
+        let path = if inside == Path::new("") { self.path.clone() } else { self.path.join(inside) };
+        path.display().to_string()
     }
 
-    /// How a person begins a command that mounts something here. Over `/`, mount(8) must not
+    /// The command by which a person would mount something in here. Over `/`, mount(8) must not
     /// tidy up the path.
-    pub fn mount_command(&self) -> Vec<OsString> {
+    pub fn shell_mount(&self, words: &[&str]) -> String {
         let tidy = self.path != Path::new("/..");
-        let words: &[&str] = if tidy { &["mount"] } else { &["mount", "-c"] };
-        words.iter().map(OsString::from).collect()
+        let mount: &[&str] = if tidy { &["mount"] } else { &["mount", "-c"] };
+        sh(mount.iter().chain(words))
     }
 
     /// The file or directory at `inside`, wherever links inside the root lead: only a place, not

@@ -1,9 +1,6 @@
 //! What a person wants to have mounted: volumes, and empty directories in memory.
 
-use std::{
-    path::{Path, PathBuf},
-    str::FromStr,
-};
+use std::{fmt::Display, path::PathBuf, str::FromStr};
 
 use anyhow::{Error, Result, bail};
 
@@ -63,7 +60,7 @@ impl FromStr for Tmpfs {
 
     fn from_str(text: &str) -> Result<Self> {
         let (target, options) = text.split_once(':').unwrap_or((text, ""));
-        let target = absolute(target, &format!("mount: --tmpfs {text:?}"))?;
+        let target = absolute(target, format_args!("mount: --tmpfs {text:?}"))?;
         Ok(Self { target, options: options.into() })
     }
 }
@@ -76,10 +73,10 @@ impl From<&Tmpfs> for MountPoint {
     }
 }
 
-fn absolute(target: &str, flag: &str) -> Result<PathBuf> {
-    let path = Path::new(target);
-    if !path.is_absolute() {
-        bail!("{flag}: {target:?} is not an absolute path");
+/// A path inside the container, in a value that begins the error as `flag`.
+pub fn absolute(path: &str, flag: impl Display) -> Result<PathBuf> {
+    if !path.starts_with('/') {
+        bail!("{flag}: {path:?} is not an absolute path");
     }
-    Ok(path.to_owned())
+    Ok(path.into())
 }
