@@ -42,6 +42,7 @@ pub struct Run<'a> {
     probe: PathBuf,
     blocked: Vec<i32>,
     ignored: Vec<i32>,
+    descriptors: Vec<i32>,
 }
 
 impl<'a> Run<'a> {
@@ -68,6 +69,7 @@ impl<'a> Run<'a> {
             probe: sandbox.probe_path(),
             blocked: Vec::new(),
             ignored: Vec::new(),
+            descriptors: Vec::new(),
         }
     }
 
@@ -139,6 +141,13 @@ impl<'a> Run<'a> {
         self
     }
 
+    /// Starts the program with descriptor `number` open: the host's root directory, which no
+    /// container should get.
+    pub fn descriptor(mut self, number: i32) -> Self {
+        self.descriptors.push(number);
+        self
+    }
+
     /// Runs it to its end.
     pub fn output(self) -> Result<Outcome> {
         self.spawn()?.wait()
@@ -160,6 +169,7 @@ impl<'a> Run<'a> {
             cwd: self.cwd.to_str().context("the working directory is not UTF-8")?.to_owned(),
             blocked: self.blocked.clone(),
             ignored: self.ignored.clone(),
+            descriptors: self.descriptors.clone(),
         };
         let mut command = order.command(self.program.as_os_str(), &self.args);
         command.env_clear().envs(self.env.iter().map(|(name, value)| (name, value)));

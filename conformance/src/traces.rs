@@ -18,6 +18,7 @@ impl Traces {
     /// Looks around.
     pub fn of(sandbox: &Sandbox) -> Result<Self> {
         let mut all = BTreeSet::new();
+        all.extend(sandbox.look()?);
         all.extend(mounts(&sandbox.proc("mountinfo")?));
         all.extend(interfaces(&sandbox.proc("net/dev")?));
         all.extend(routes(&sandbox.proc("net/route")?));

@@ -1,12 +1,13 @@
 //! The process that holds a sandbox's namespaces until its standard input ends.
 //!
-//! See unshare(2), user_namespaces(7), mount_namespaces(7).
+//! It answers to a line on its standard input with what can be seen only from within them, see
+//! `view.rs`. See unshare(2), user_namespaces(7), mount_namespaces(7).
 
 use std::{
     fs,
-    io::{Read, Write, stdin, stdout},
-    os::unix::process::CommandExt,
-    process::{Child, Command, ExitCode, Stdio},
+    io::{BufRead, BufReader, Write, stdin, stdout},
+    os::{fd::AsRawFd, unix::process::CommandExt},
+    process::{Child, ChildStdout, Command, ExitCode, Stdio},
 };
 
 use anyhow::{Context, Result, bail};
@@ -16,7 +17,8 @@ use nix::{
     sys::socket::{AddressFamily, SockFlag, SockType, socket},
     unistd::{Pid, getegid, geteuid},
 };
-use std::os::fd::AsRawFd;
+
+use super::view;
 
 pub(super) const NAME: &str = "conformance-holder";
 const READY: &str = "ready";
@@ -25,26 +27,25 @@ const READY: &str = "ready";
 #[derive(Debug)]
 pub(super) struct Holder {
     child: Child,
+    output: BufReader<ChildStdout>,
     user_namespace: bool,
 }
 
 impl Holder {
     pub fn start(user_namespace: bool) -> Result<Self> {
-        let child = Command::new("/proc/self/exe")
+        let mut child = Command::new("/proc/self/exe")
             .arg0(NAME)
             .args(user_namespace.then_some("user"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .context("starting the sandbox's holder")?;
-        let mut holder = Self { child, user_namespace };
-        let mut said = String::new();
-        let output = holder.child.stdout.take();
-        output.context("the holder has no output")?.read_to_string(&mut said)?;
-        if said != READY {
-            bail!("{said}");
+        let output = child.stdout.take().context("the holder has no output")?;
+        let mut holder = Self { child, output: BufReader::new(output), user_namespace };
+        match holder.line()?.as_str() {
+            READY => Ok(holder),
+            error => bail!("{error}"),
         }
-        Ok(holder)
     }
 
     pub fn pid(&self) -> Pid {
@@ -53,6 +54,19 @@ impl Holder {
 
     pub fn user_namespace(&self) -> bool {
         self.user_namespace
+    }
+
+    /// What can be seen only from within: a line for each thing.
+    pub fn look(&mut self) -> Result<Vec<String>> {
+        let input = self.child.stdin.as_mut().context("the holder has no input")?;
+        input.write_all(b"look\n").context("asking the holder")?;
+        serde_json::from_str(&self.line()?).context("reading the holder's answer")
+    }
+
+    fn line(&mut self) -> Result<String> {
+        let mut line = String::new();
+        self.output.read_line(&mut line).context("listening to the holder")?;
+        Ok(line.trim_end().to_string())
     }
 }
 
@@ -66,23 +80,31 @@ impl Drop for Holder {
 /// The holder's own `main`.
 pub(super) fn main() -> ExitCode {
     let user_namespace = std::env::args_os().nth(1).is_some();
-    let (text, code) = match set_up(user_namespace) {
-        Ok(()) => (READY.to_string(), ExitCode::SUCCESS),
-        Err(error) => (format!("{error:#}"), ExitCode::FAILURE),
-    };
-    print!("{text}");
-    let _ = stdout().flush();
-    // The end of the output is the sign for the test to go on.
-    let _ = nix::unistd::close(1);
-    if code == ExitCode::SUCCESS {
-        let _ = stdin().read_to_end(&mut Vec::new());
+    let result = set_up(user_namespace).and_then(|()| answer());
+    if let Err(error) = result {
+        let _ = writeln!(stdout(), "{error:#}");
+        return ExitCode::FAILURE;
     }
-    code
+    ExitCode::SUCCESS
+}
+
+/// Until the end of the input, which is the end of the test.
+fn answer() -> Result<()> {
+    let mut output = stdout();
+    writeln!(output, "{READY}").context("answering")?;
+    for line in stdin().lines() {
+        line.context("listening to the test")?;
+        writeln!(output, "{}", serde_json::json!(view::all())).context("answering")?;
+    }
+    Ok(())
 }
 
 fn set_up(user_namespace: bool) -> Result<()> {
     let (user, group) = (geteuid(), getegid());
-    let mut namespaces = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWNET;
+    let mut namespaces = CloneFlags::CLONE_NEWNS
+        | CloneFlags::CLONE_NEWNET
+        | CloneFlags::CLONE_NEWUTS
+        | CloneFlags::CLONE_NEWIPC;
     if user_namespace {
         namespaces |= CloneFlags::CLONE_NEWUSER;
     }

@@ -23,7 +23,6 @@ use std::{
 use anyhow::{Context, Result, bail};
 use nix::{
     errno::Errno,
-    fcntl::{FcntlArg, FdFlag, fcntl},
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sched::{CloneFlags, setns, unshare},
     sys::{
@@ -56,6 +55,8 @@ pub(crate) struct Order {
     /// Signals that the program starts with blocked, and with ignored.
     pub blocked: Vec<i32>,
     pub ignored: Vec<i32>,
+    /// Descriptors, beyond the first three, that the program starts with.
+    pub descriptors: Vec<i32>,
 }
 
 /// What the minder says: one of these a line.
@@ -80,15 +81,16 @@ impl Order {
     }
 
     fn to_json(&self) -> Value {
-        let Self { socket, holder, user_namespace, ordinary, cwd, blocked, ignored } = self;
-        json!([socket, holder, user_namespace, ordinary, cwd, blocked, ignored])
+        let Self { socket, holder, user_namespace, ordinary, cwd, blocked, ignored, descriptors } =
+            self;
+        json!([socket, holder, user_namespace, ordinary, cwd, blocked, ignored, descriptors])
     }
 
     fn from_json(text: &str) -> Result<Self> {
-        type Parts = (i32, i32, bool, bool, String, Vec<i32>, Vec<i32>);
+        type Parts = (i32, i32, bool, bool, String, Vec<i32>, Vec<i32>, Vec<i32>);
         let parts: Parts = serde_json::from_str(text).context("reading the order")?;
-        let (socket, holder, user_namespace, ordinary, cwd, blocked, ignored) = parts;
-        Ok(Self { socket, holder, user_namespace, ordinary, cwd, blocked, ignored })
+        let (socket, holder, user_namespace, ordinary, cwd, blocked, ignored, descriptors) = parts;
+        Ok(Self { socket, holder, user_namespace, ordinary, cwd, blocked, ignored, descriptors })
     }
 }
 
@@ -139,7 +141,7 @@ pub(super) fn main() -> ExitCode {
 }
 
 fn mind(order: &Order, argv: Vec<OsString>, socket: &mut UnixStream) -> Result<()> {
-    fcntl(&*socket, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).context("keeping the socket back")?;
+    inherit_nothing()?;
     join(order)?;
     std::env::set_current_dir(&order.cwd).with_context(|| format!("entering {}", order.cwd))?;
     set_child_subreaper(true).context("becoming a subreaper")?;
@@ -200,12 +202,12 @@ fn join(order: &Order) -> Result<()> {
         let path = format!("/proc/{}/ns/{name}", order.holder);
         File::open(&path).with_context(|| format!("opening {path}"))
     };
-    let (user, mnt, net) = (open("user")?, open("mnt")?, open("net")?);
-    if order.user_namespace {
-        setns(user, CloneFlags::CLONE_NEWUSER).context("joining the user namespace")?;
+    let user = order.user_namespace.then(|| open("user")).transpose()?;
+    let others = ["mnt", "net", "uts", "ipc"].map(open);
+    for namespace in user.into_iter().map(Ok).chain(others) {
+        setns(namespace?, CloneFlags::empty()).context("joining a namespace")?;
     }
-    setns(mnt, CloneFlags::CLONE_NEWNS).context("joining the mount namespace")?;
-    setns(net, CloneFlags::CLONE_NEWNET).context("joining the network namespace")
+    Ok(())
 }
 
 fn start(order: &Order, argv: &[OsString]) -> Result<Pid> {
@@ -217,11 +219,13 @@ fn start(order: &Order, argv: &[OsString]) -> Result<Pid> {
     }
     let nested = order.ordinary && order.user_namespace;
     let (blocked, ignored) = (order.blocked.clone(), order.ignored.clone());
+    let descriptors = order.descriptors.clone();
     let prepare = move || {
         setsid()?;
         if nested {
             become_ordinary()?;
         }
+        open_descriptors(&descriptors)?;
         set_signals(&blocked, &ignored)
     };
     // SAFETY: this process has one thread, so its copy may do whatever a process may do.
@@ -236,6 +240,26 @@ fn become_ordinary() -> io::Result<()> {
     fs::write("/proc/self/setgroups", "deny")?;
     fs::write("/proc/self/uid_map", format!("{ORDINARY} 0 1"))?;
     fs::write("/proc/self/gid_map", format!("{ORDINARY} 0 1"))
+}
+
+/// Descriptors that were open in the test's own surroundings, like those that cargo has for its
+/// jobs, are not the program's. See close_range(2).
+fn inherit_nothing() -> Result<()> {
+    // SAFETY: it takes numbers, and closes nothing before the next exec.
+    let result = unsafe {
+        libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC)
+    };
+    Errno::result(result).map(drop).context("keeping descriptors back")
+}
+
+/// Each is the machine's root directory: what a container would most like to find.
+fn open_descriptors(numbers: &[i32]) -> io::Result<()> {
+    let root = File::open("/")?;
+    for number in numbers {
+        // SAFETY: dup2(2) takes numbers; nothing of this process is at the new one, just forked.
+        Errno::result(unsafe { libc::dup2(root.as_raw_fd(), *number) })?;
+    }
+    Ok(())
 }
 
 fn set_signals(blocked: &[i32], ignored: &[i32]) -> io::Result<()> {

@@ -1,8 +1,10 @@
 //! A private place for a test: namespaces in which nothing that it does reaches the machine.
 //!
-//! A sandbox has its own mounts (with a fresh `/run`) and its own network (with `lo` up), and, for
-//! one who is not root, a user namespace in which they are root. Its PID, UTS and IPC namespaces
-//! are the machine's, so that tests can see whether a container leaks into those.
+//! A sandbox has its own mounts (with a fresh `/run`), its own network (with `lo` up), names and
+//! message queues, and, for one who is not root, a user namespace in which they are root. So a
+//! runtime that forgets to make a namespace, as an unfinished exercise does, changes the
+//! sandbox's and not the machine's. The PID namespace is the machine's: what a run starts is known
+//! by descent.
 //!
 //! Two helper processes, which are the test's own program again, stand behind it:
 //! `holder.rs` keeps the namespaces alive, `minder.rs` runs a program in them and makes sure that
@@ -10,12 +12,14 @@
 
 mod holder;
 mod minder;
+mod view;
 
 use std::{
     fs,
     os::unix::fs::chown,
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::{Mutex, PoisonError},
 };
 
 use anyhow::{Context, Result, anyhow};
@@ -32,7 +36,9 @@ pub(crate) const ORDINARY: u32 = 1000;
 /// Namespaces of a test's own.
 #[derive(Debug)]
 pub struct Sandbox {
-    holder: Holder,
+    holder: Mutex<Holder>,
+    pid: Pid,
+    user_namespace: bool,
     dir: TempDir,
     ordinary: bool,
     before: Traces,
@@ -69,7 +75,10 @@ impl Sandbox {
                 chown(&path, Some(ORDINARY), Some(ORDINARY)).context("giving directories away")?;
             }
         }
-        let mut sandbox = Self { holder, dir, ordinary, before: Traces::default() };
+        let (pid, user_namespace) = (holder.pid(), holder.user_namespace());
+        let before = Traces::default();
+        let holder = Mutex::new(holder);
+        let mut sandbox = Self { holder, pid, user_namespace, dir, ordinary, before };
         sandbox.before = Traces::of(&sandbox)?;
         Ok(sandbox)
     }
@@ -101,17 +110,17 @@ impl Sandbox {
 
     /// A cgroup that exists nowhere else, for `--cgroup-parent`.
     pub fn cgroup_parent(&self) -> String {
-        format!("layers-test-{}", self.holder.pid())
+        format!("layers-test-{}", self.pid)
     }
 
     /// This sandbox's root directory seen from the test, as in `sandbox.root().join("run/layers")`.
     pub fn root(&self) -> PathBuf {
-        format!("/proc/{}/root", self.holder.pid()).into()
+        format!("/proc/{}/root", self.pid).into()
     }
 
     /// A file that is told per process, as `mountinfo` or `net/dev`, of this sandbox.
     pub fn proc(&self, file: &str) -> Result<String> {
-        let path = format!("/proc/{}/{file}", self.holder.pid());
+        let path = format!("/proc/{}/{file}", self.pid);
         fs::read_to_string(&path).with_context(|| format!("reading {path}"))
     }
 
@@ -122,11 +131,16 @@ impl Sandbox {
 
     /// Whether this sandbox has a user namespace of its own, so that its root is not the real one.
     pub fn has_user_namespace(&self) -> bool {
-        self.holder.user_namespace()
+        self.user_namespace
     }
 
     pub(crate) fn holder(&self) -> Pid {
-        self.holder.pid()
+        self.pid
+    }
+
+    /// What only a process within the namespaces can see.
+    pub(crate) fn look(&self) -> Result<Vec<String>> {
+        self.holder.lock().unwrap_or_else(PoisonError::into_inner).look()
     }
 
     /// Runs a test in this sandbox, and fails if the test does or leaves anything behind.
