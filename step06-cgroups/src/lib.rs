@@ -1,3 +1,46 @@
-//! Step 06.
+//! Step 6: a control group, which holds the container to limits and counts what it uses, and a
+//! cgroup namespace, which hides where in the host's tree that group is.
+//!
+//! | file | subject |
+//! | --- | --- |
+//! | `cgroup.rs` | the layer |
+//! | `hierarchy.rs` | where cgroups are on this machine: v1, v2, hybrid; what is delegated |
+//! | `group.rs` | making, joining and removing a group |
+//! | `enable.rs` | giving controllers to a group of v2 |
+//! | `files.rs` | writing limits and reading numbers |
+//! | `controller.rs` | what a controller is |
+//! | `memory.rs` `cpu.rs` `cpuacct.rs` `cpuset.rs` `pids.rs` | one controller each, in both dialects |
+//! | `view.rs` | what the container sees of it at `/sys/fs/cgroup` |
+//! | `stats.rs` | what was used, as a table |
+//! | `group_path.rs`, `cli.rs` | the flags |
 
+mod cgroup;
+mod cli;
+mod controller;
+mod cpu;
+mod cpuacct;
+mod cpuset;
+mod enable;
+mod files;
+mod group;
+mod group_path;
+mod hierarchy;
+mod memory;
+mod pids;
+mod stats;
+pub mod view;
+
+pub use cgroup::Cgroup;
+pub use cli::Args;
+pub use controller::{Controller, Usage, Value};
+pub use cpu::{Cpu, Cpus};
+pub use cpuacct::CpuAcct;
+pub use cpuset::Cpuset;
+pub use files::Files;
+pub use group::Group;
+pub use group_path::GroupPath;
+pub use hierarchy::{Hierarchy, Version};
+pub use memory::{Memory, MemoryLimit};
+pub use pids::{Pids, PidsLimit};
+pub use stats::Stats;
 pub use step05::{self, *};

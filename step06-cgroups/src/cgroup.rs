@@ -1,0 +1,138 @@
+//! The layer: a control group for the container, and a namespace in which that group is the root.
+//!
+//! See cgroups(7), cgroup_namespaces(7).
+
+use std::{fs, os::fd::BorrowedFd, path::PathBuf};
+
+use anyhow::{Result, bail};
+use nix::sched::{CloneFlags, unshare};
+use step05::{Explain, Layer};
+
+use crate::{
+    Controller, Cpu, CpuAcct, Cpuset, Group, GroupPath, Hierarchy, Memory, Pids, Stats, Version,
+    group::{Door, clear_abandoned},
+};
+
+/// The layer that holds the container to its limits and counts what it uses.
+pub struct Cgroup {
+    /// The container's id, which is the name of its group.
+    pub id: String,
+    /// Where its group is made.
+    pub parent: GroupPath,
+    /// What it is held to and asked about.
+    pub controllers: Vec<Box<dyn Controller>>,
+    group: Group,
+    doors: Vec<Door>,
+}
+
+impl Cgroup {
+    /// With these limits.
+    pub fn new(id: &str, parent: GroupPath, memory: Memory, cpu: Cpu, pids: Pids) -> Self {
+        let controllers: Vec<Box<dyn Controller>> = vec![
+            Box::new(memory),
+            Box::new(cpu),
+            Box::new(CpuAcct),
+            Box::new(Cpuset),
+            Box::new(pids),
+        ];
+        Self { id: id.into(), parent, controllers, group: Group::default(), doors: Vec::new() }
+    }
+
+    /// What the container has used so far.
+    pub fn stats(&self) -> Result<Stats> {
+        Stats::read(&self.group, &self.controllers)
+    }
+
+    /// What limit the container, or a part of it, died of: one sentence.
+    pub fn cause_of_death(&self) -> Result<Option<String>> {
+        for controller in &self.controllers {
+            if let Some(files) = self.group.files(controller.as_ref())
+                && let Some(cause) = controller.cause_of_death(files)?
+            {
+                return Ok(Some(cause));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The hierarchies that the caller may use, each with the highest group that it may use there.
+    /// An error if a limit was asked for that none of them can give.
+    fn usable(&self, explain: &Explain) -> Result<Vec<(Hierarchy, PathBuf)>> {
+        let all = Hierarchy::all()?;
+        let with_top = |one: Hierarchy| one.top().map(|top| (one, top));
+        let usable: Vec<_> = all.iter().cloned().filter_map(with_top).collect();
+        for controller in &self.controllers {
+            let name = controller.name();
+            let Some(flag) = controller.asked() else { continue };
+            let found = usable.iter().any(|(one, _)| one.has(name));
+            if !found {
+                bail!("{flag}: {}", why_not(name, &all));
+            }
+        }
+        if usable.is_empty() {
+            explain
+                .say("# no group is delegated to this user: the container stays in the caller's");
+        }
+        Ok(usable)
+    }
+}
+
+impl Layer for Cgroup {
+    fn name(&self) -> &'static str {
+        "cgroup"
+    }
+
+    fn prepare(&mut self, explain: &Explain) -> Result<()> {
+        for (hierarchy, top) in self.usable(explain)? {
+            clear_abandoned(&top, &self.parent, &self.id);
+            let (parent, id, controllers) = (&self.parent, &self.id, &self.controllers);
+            self.group.add(explain, hierarchy, &top, parent, id, controllers)?;
+        }
+        for controller in &self.controllers {
+            if let Some(files) = self.group.files(controller.as_ref()) {
+                controller.limit(explain, files)?;
+            }
+        }
+        self.doors = self.group.doors()?;
+        Ok(())
+    }
+
+    fn born_into(&self) -> Option<BorrowedFd<'_>> {
+        self.group.nursery()
+    }
+
+    fn enter(&mut self, explain: &Explain) -> Result<()> {
+        self.doors.iter_mut().try_for_each(|door| door.enter(explain))?;
+        // Not before: the root of the namespace is the group that its maker is in at that moment.
+        explain.act("unshare --cgroup", "making a cgroup namespace", || {
+            unshare(CloneFlags::CLONE_NEWCGROUP)
+        })
+    }
+
+    fn release(&mut self, explain: &Explain) -> Result<()> {
+        self.doors.clear();
+        self.group.remove(explain)
+    }
+}
+
+/// Why none of the hierarchies that the caller may use has this controller.
+fn why_not(controller: &str, all: &[Hierarchy]) -> String {
+    let v1 = all.iter().find(|one| one.version == Version::V1 && one.has(controller));
+    let in_root = |one: &&Hierarchy| {
+        let listed = fs::read_to_string(one.mount_point.join("cgroup.controllers"));
+        one.version == Version::V2
+            && listed.unwrap_or_default().split_whitespace().any(|one| one == controller)
+    };
+    match v1.or_else(|| all.iter().find(in_root)) {
+        None => format!("no cgroup hierarchy that is mounted here has the {controller} controller"),
+        Some(one) => {
+            let own = one.own.as_ref().unwrap_or(&one.mount_point);
+            format!(
+                "the {controller} controller is not delegated to user {}: neither {} nor a group above \
+                 it is writable (systemd delegates one by: systemd-run --user --scope -p Delegate=yes)",
+                nix::unistd::geteuid(),
+                own.display()
+            )
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Step 5's command line, and the limits.
+
+use anyhow::{Context, Result};
+use step05::{Container, Mount, RunDir, Step, Uts};
+
+use crate::{Cgroup, Cpu, Cpus, GroupPath, Hierarchy, Memory, MemoryLimit, Pids, PidsLimit, view};
+
+/// The flags of step 6.
+#[derive(clap::Args, Debug)]
+#[group(skip)]
+pub struct Args {
+    #[command(flatten)]
+    step05: step05::Args,
+
+    /// The most memory the container may have: bytes, or a number with k, m, g or t
+    #[arg(long, value_name = "SIZE", help_heading = "Control group", allow_hyphen_values = true)]
+    pub memory: Option<MemoryLimit>,
+
+    /// The most CPU time, as a number of CPUs such as 0.5
+    #[arg(long, value_name = "N", help_heading = "Control group", allow_hyphen_values = true)]
+    pub cpus: Option<Cpus>,
+
+    /// The most processes and threads at a time; -1 is no limit
+    #[arg(long, value_name = "N", help_heading = "Control group", allow_hyphen_values = true)]
+    pub pids_limit: Option<PidsLimit>,
+
+    /// When the container has ended, print what it used
+    #[arg(long, help_heading = "Control group")]
+    pub stats: bool,
+
+    /// The group to make the container's group in
+    #[arg(
+        long,
+        value_name = "NAME",
+        help_heading = "Control group",
+        default_value = GroupPath::DEFAULT
+    )]
+    pub cgroup_parent: GroupPath,
+}
+
+impl Step for Args {
+    const NAME: &'static str = "step06";
+    const ABOUT: &'static str = "Run a command in a control group of its own, on top of step 5.";
+
+    fn container(self) -> Result<Container> {
+        let mut container = self.step05.container()?;
+        let run_dir =
+            container.stack.get_mut::<RunDir>().context("the layers below have a run directory")?;
+        let id = run_dir.id().to_owned();
+        container.stack.below::<Uts>(Cgroup::new(
+            &id,
+            self.cgroup_parent,
+            Memory { limit: self.memory },
+            Cpu { cpus: self.cpus },
+            Pids { limit: self.pids_limit },
+        ));
+        if let Some(mount) = container.stack.get_mut::<Mount>() {
+            let hierarchies = Hierarchy::all().context("cgroup")?;
+            mount.mounts.extend(view::mounts(&hierarchies, "/sys/fs/cgroup"));
+            mount.read_only_paths.push("/sys/fs/cgroup".into());
+        }
+        let stats = self.stats;
+        container.when_ended(move |stack, _explain| {
+            let Some(cgroup) = stack.get_mut::<Cgroup>() else { return Ok(()) };
+            if let Some(cause) = cgroup.cause_of_death()? {
+                eprintln!("cgroup: {cause}");
+            }
+            if stats {
+                eprint!("{}", cgroup.stats()?);
+            }
+            Ok(())
+        });
+        Ok(container)
+    }
+}

@@ -1,0 +1,188 @@
+//! The memory controller: how much RAM a group may have before the kernel kills in it.
+//!
+//! | | v1 | v2 |
+//! | --- | --- | --- |
+//! | limit | `memory.limit_in_bytes` | `memory.max` |
+//! | limit of RAM and swap | `memory.memsw.limit_in_bytes` (both) | `memory.swap.max` (swap) |
+//! | now, and at most so far | `memory.usage_in_bytes`, `memory.max_usage_in_bytes` | `memory.current`, `memory.peak` |
+//! | processes killed | `oom_kill` in `memory.oom_control` | `oom_kill` in `memory.events` |
+//!
+//! A container that is limited gets no swap on top of its RAM, where the kernel can forbid it: what
+//! was asked for is what there is. (Docker grants as much swap again.) See the kernel's
+//! admin-guide/cgroup-v1/memory and admin-guide/cgroup-v2.
+
+use std::str::FromStr;
+
+use anyhow::{Context, Error, Result, bail};
+use step05::Explain;
+
+use crate::{Controller, Files, Usage, Value, Version, stats::bytes};
+
+/// The controller, and the limit that was asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    /// The most that the group may have, kernel memory and page cache included.
+    pub limit: Option<MemoryLimit>,
+}
+
+/// Bytes of memory: `67108864`, `64m`, `1g`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryLimit(u64);
+
+/// What the runtime itself needs in the group until it has become the command.
+const LEAST: u64 = 512 << 10;
+
+impl FromStr for MemoryLimit {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let expected = "expected bytes, or a number with k, m, g or t as in 64m";
+        let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let shift = match &text[digits.len()..] {
+            "" | "b" | "B" => 0,
+            "k" | "K" => 10,
+            "m" | "M" => 20,
+            "g" | "G" => 30,
+            "t" | "T" => 40,
+            _ => bail!("cgroup: --memory {text:?}: {expected}"),
+        };
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            bail!("cgroup: --memory {text:?}: {expected}");
+        }
+        // The kernel counts pages in a signed number.
+        let most = i64::MAX.cast_unsigned();
+        let number = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(1 << shift));
+        match number.filter(|number| *number <= most) {
+            None => bail!("cgroup: --memory {text:?}: expected less than 2^63 bytes"),
+            Some(number) if number < LEAST => {
+                bail!(
+                    "cgroup: --memory {text:?}: expected at least 512k, or nothing can start in it"
+                )
+            }
+            Some(number) => Ok(Self(number)),
+        }
+    }
+}
+
+impl Controller for Memory {
+    fn name(&self) -> &'static str {
+        "memory"
+    }
+
+    fn asked(&self) -> Option<&'static str> {
+        self.limit.map(|_| "--memory")
+    }
+
+    fn limit(&self, explain: &Explain, files: &Files) -> Result<()> {
+        let Some(MemoryLimit(limit)) = self.limit else { return Ok(()) };
+        let (ram, swap, no_swap) = match files.version {
+            // The second may not be less than the first: that is why it comes second.
+            Version::V1 => ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes", limit),
+            Version::V2 => ("memory.max", "memory.swap.max", 0),
+        };
+        files.write(explain, ram, limit)?;
+        if files.has(swap) {
+            files.write(explain, swap, no_swap)?;
+        }
+        Ok(())
+    }
+
+    fn usage(&self, files: &Files) -> Result<Vec<Usage>> {
+        let (now, peak) = match files.version {
+            Version::V1 => ("memory.usage_in_bytes", "memory.max_usage_in_bytes"),
+            Version::V2 => ("memory.current", "memory.peak"),
+        };
+        let limit = limit(files)?.map(Value::Bytes);
+        let bytes = |what, file| -> Result<_> {
+            let number = files.number(file)?.map(Value::Bytes);
+            Ok(number.map(|value| Usage::of(what, value).limited(limit)))
+        };
+        let kills = oom_kills(files)?.map(|kills| Usage::of("oom-kills", Value::Count(kills)));
+        Ok([bytes("current", now)?, bytes("peak", peak)?, kills].into_iter().flatten().collect())
+    }
+
+    fn cause_of_death(&self, files: &Files) -> Result<Option<String>> {
+        let processes = match oom_kills(files)?.unwrap_or(0) {
+            0 => return Ok(None),
+            1 => "1 process".to_string(),
+            kills => format!("{kills} processes"),
+        };
+        let limit = limit(files)?
+            .map_or("of the host".to_string(), |limit| format!("limit {}", bytes(limit)));
+        Ok(Some(format!("out of memory ({limit}): the kernel killed {processes}")))
+    }
+}
+
+/// The limit as the kernel has it; one so high that it means none is `None`.
+fn limit(files: &Files) -> Result<Option<u64>> {
+    let file = match files.version {
+        Version::V1 => "memory.limit_in_bytes",
+        Version::V2 => "memory.max",
+    };
+    // v1 says "none" by the highest multiple of the page size below 2^63.
+    Ok(files.number(file)?.filter(|limit| *limit < i64::MAX.cast_unsigned() - (1 << 16)))
+}
+
+/// How many processes of the group the kernel has killed to stay below a limit.
+fn oom_kills(files: &Files) -> Result<Option<u64>> {
+    let file = match files.version {
+        Version::V1 => "memory.oom_control",
+        Version::V2 => "memory.events",
+    };
+    files.keyed(file, "oom_kill").context("counting OOM kills")
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("67108864", 64 << 20)]
+    #[case("1048576b", 1 << 20)]
+    #[case("512k", 512 << 10)]
+    #[case("64m", 64 << 20)]
+    #[case("64M", 64 << 20)]
+    #[case("1g", 1 << 30)]
+    #[case("2T", 2 << 40)]
+    #[case("0064m", 64 << 20)]
+    #[case("9223372036854775807", i64::MAX.cast_unsigned())]
+    fn sizes(#[case] text: &str, #[case] bytes: u64) {
+        assert_eq!(text.parse::<MemoryLimit>().expect(text), MemoryLimit(bytes));
+    }
+
+    #[rstest]
+    fn no_sizes(
+        #[values(
+            "",
+            " ",
+            "m",
+            "-1",
+            "-1m",
+            "+64m",
+            "64 m",
+            "64mb",
+            "64MiB",
+            "1.5g",
+            "1e9",
+            "0x10",
+            "64p",
+            "max",
+            "unlimited",
+            "0",
+            "0m",
+            "4k",
+            "511k",
+            "524287",
+            "9223372036854775808",
+            "18446744073709551616",
+            "8388608t",
+            "99999999999999999999g"
+        )]
+        text: &str,
+    ) {
+        let error = text.parse::<MemoryLimit>().expect_err(text).to_string();
+        assert!(error.starts_with(&format!("cgroup: --memory {text:?}: expected ")), "{error}");
+    }
+}

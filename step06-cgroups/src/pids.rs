@@ -1,0 +1,116 @@
+//! The pids controller: how many processes and threads a group may have, so that a fork bomb in it
+//! stops there.
+//!
+//! Both dialects have the same files: `pids.max`, `pids.current`, and where the kernel is new
+//! enough `pids.peak` and `pids.events`. The limit holds for fork(2) and clone(2), which fail with
+//! EAGAIN; nobody is killed, and joining the group is not refused. See the kernel's
+//! admin-guide/cgroup-v1/pids.
+
+use std::str::FromStr;
+
+use anyhow::{Error, Result, bail};
+use step05::Explain;
+
+use crate::{Controller, Files, Usage, Value};
+
+/// The controller, and the limit that was asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Pids {
+    /// The most processes and threads at a time.
+    pub limit: Option<PidsLimit>,
+}
+
+/// A number of processes and threads, or `-1` for any number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PidsLimit {
+    /// So many.
+    AtMost(u32),
+    /// As many as the groups above allow.
+    Unlimited,
+}
+
+/// The kernel has no more numbers for processes than this (`PID_MAX_LIMIT`).
+const MOST: u32 = 4 << 20;
+
+impl FromStr for PidsLimit {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        match text.parse() {
+            _ if text == "-1" => Ok(Self::Unlimited),
+            Ok(number) if digits && (1..=MOST).contains(&number) => Ok(Self::AtMost(number)),
+            _ => bail!("cgroup: --pids-limit {text:?}: expected 1 to {MOST}, or -1 for no limit"),
+        }
+    }
+}
+
+impl Controller for Pids {
+    fn name(&self) -> &'static str {
+        "pids"
+    }
+
+    fn asked(&self) -> Option<&'static str> {
+        matches!(self.limit, Some(PidsLimit::AtMost(_))).then_some("--pids-limit")
+    }
+
+    fn limit(&self, explain: &Explain, files: &Files) -> Result<()> {
+        match self.limit {
+            Some(PidsLimit::AtMost(limit)) => files.write(explain, "pids.max", limit),
+            Some(PidsLimit::Unlimited) => files.write(explain, "pids.max", "max"),
+            None => Ok(()),
+        }
+    }
+
+    fn usage(&self, files: &Files) -> Result<Vec<Usage>> {
+        let limit = files.number("pids.max")?.map(Value::Count);
+        let count =
+            |what, number: Option<u64>| number.map(|number| Usage::of(what, Value::Count(number)));
+        let usage = [
+            count("current", files.number("pids.current")?).map(|usage| usage.limited(limit)),
+            count("peak", files.number("pids.peak")?).map(|usage| usage.limited(limit)),
+            count("refused", files.keyed("pids.events", "max")?),
+        ];
+        Ok(usage.into_iter().flatten().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("1", PidsLimit::AtMost(1))]
+    #[case("100", PidsLimit::AtMost(100))]
+    #[case("4194304", PidsLimit::AtMost(4_194_304))]
+    #[case("-1", PidsLimit::Unlimited)]
+    fn numbers(#[case] text: &str, #[case] limit: PidsLimit) {
+        assert_eq!(text.parse::<PidsLimit>().expect(text), limit);
+    }
+
+    #[rstest]
+    fn no_numbers(
+        #[values(
+            "",
+            "0",
+            "-0",
+            "-2",
+            "+1",
+            "1.5",
+            "1e3",
+            "max",
+            "many",
+            " 1",
+            "4194305",
+            "4294967297",
+            "18446744073709551617"
+        )]
+        text: &str,
+    ) {
+        let error = text.parse::<PidsLimit>().expect_err(text).to_string();
+        let expected = "expected 1 to 4194304, or -1 for no limit";
+        assert_eq!(error, format!("cgroup: --pids-limit {text:?}: {expected}"));
+    }
+}
