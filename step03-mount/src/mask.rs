@@ -63,13 +63,18 @@ impl Cover {
     }
 }
 
-/// Makes each of `paths` that exists read-only, with all that is mounted below.
+/// Makes each of `paths` that exists read-only, with all that is mounted below. What is not a mount
+/// is made one: only a mount can be read-only.
 pub fn make_read_only(root: &Root, paths: &[PathBuf], explain: &Explain) -> Result<()> {
     for path in paths {
         let Some(place) = find(root, path)? else { continue };
         let shown = root.shown(path);
         let bind = root.shell_mount(&["--rbind", &shown, &shown]);
         let remount = root.shell_mount(&["-o", "remount,bind,ro", &shown]);
+        if mount_api::change(&place, Attributes::READ_ONLY).is_ok() {
+            explain.say(format_args!("{remount}  # and all below"));
+            continue;
+        }
         explain.act(
             format_args!("{bind} && {remount}"),
             format_args!("making {} read-only", path.display()),
