@@ -42,6 +42,7 @@ pub(crate) fn main(
     exit_now(failure.code)
 }
 
+// ANCHOR: container-side
 fn live(
     explain: Explain,
     stack: &mut Stack,
@@ -69,6 +70,7 @@ fn live(
     default_sigpipe().map_err(failed)?;
     Err(process.exec(&explain.at(Side::Container, "exec")))
 }
+// ANCHOR_END: container-side
 
 /// Asks the kernel to kill this process when the host's ends, even by SIGKILL. See
 /// PR_SET_PDEATHSIG(2const).

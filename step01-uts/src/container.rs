@@ -95,6 +95,7 @@ impl Container {
         }
     }
 
+    // ANCHOR: driver
     fn try_start(&mut self) -> Result<Running> {
         let signals = Signals::hold()?;
         for layer in self.stack.layers() {
@@ -124,6 +125,7 @@ impl Container {
         let child = born.finish();
         Ok(Running { child, signals })
     }
+    // ANCHOR_END: driver
 
     /// The first process, from `start` to `release`.
     pub fn running(&self) -> Option<&Running> {

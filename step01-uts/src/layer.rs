@@ -23,6 +23,7 @@ use crate::Explain;
 ///    wait
 ///    release
 /// ```
+// ANCHOR: layer-trait
 pub trait Layer: Any {
     /// The name that errors and `--explain` give it: one lower-case word.
     fn name(&self) -> &'static str;
@@ -68,6 +69,7 @@ pub trait Layer: Any {
         Ok(())
     }
 }
+// ANCHOR_END: layer-trait
 
 /// Layers in order, the bottom one first.
 ///

@@ -18,6 +18,7 @@ pub struct Uts {
     pub domainname: Option<String>,
 }
 
+// ANCHOR: uts-layer
 impl Layer for Uts {
     fn name(&self) -> &'static str {
         "uts"
@@ -45,6 +46,7 @@ impl Layer for Uts {
         Ok(())
     }
 }
+// ANCHOR_END: uts-layer
 
 /// setdomainname(2), which nix does not wrap.
 fn setdomainname(name: &str) -> nix::Result<()> {

@@ -23,6 +23,7 @@ use step01::{
 #[derive(Debug, Default)]
 pub struct Init;
 
+// ANCHOR: init-layer
 impl Layer for Init {
     fn name(&self) -> &'static str {
         "init"
@@ -41,6 +42,7 @@ impl Layer for Init {
         }
     }
 }
+// ANCHOR_END: init-layer
 
 /// Process 1 until the command ends.
 fn serve(command: Pid) -> Result<Status> {

@@ -7,6 +7,7 @@ use nix::sched::CloneFlags;
 use step01::Layer;
 
 /// The layer that makes the container's first process number 1.
+// ANCHOR: pid-layer
 #[derive(Debug, Default)]
 pub struct PidNamespace;
 
@@ -19,3 +20,4 @@ impl Layer for PidNamespace {
         CloneFlags::CLONE_NEWPID
     }
 }
+// ANCHOR_END: pid-layer

@@ -82,6 +82,7 @@ impl Layer for Mount {
         Ok(())
     }
 
+    // ANCHOR: mount-enter
     fn enter(&mut self, explain: &Explain) -> Result<()> {
         let before = umask(Mode::empty()); // the modes below are meant as they stand
         let root = self.mount_rootfs(explain)?;
@@ -106,6 +107,7 @@ impl Layer for Mount {
         umask(before);
         Ok(())
     }
+    // ANCHOR_END: mount-enter
 }
 
 impl Mount {

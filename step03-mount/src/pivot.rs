@@ -18,6 +18,7 @@ use step02::{Explain, sh};
 
 use crate::{mount_api::mount_id, root::Root};
 
+// ANCHOR: pivot
 /// Makes `root`, which must be a mount, the root directory, and leaves nothing of the old one.
 pub fn pivot(root: &Root, explain: &Explain) -> Result<()> {
     let old = open_dir("/").context("opening the old root")?;
@@ -34,6 +35,7 @@ pub fn pivot(root: &Root, explain: &Explain) -> Result<()> {
     verify(root)?;
     close_doors()
 }
+// ANCHOR_END: pivot
 
 /// The root and the working directory are the rootfs, by the numbers of the mounts: had anything
 /// above gone another way, the command would run in the host's files.

@@ -17,6 +17,7 @@ use step02::{Explain, Layer};
 #[derive(Debug, Default)]
 pub struct Propagation;
 
+// ANCHOR: propagation-layer
 impl Layer for Propagation {
     fn name(&self) -> &'static str {
         "propagation"
@@ -38,3 +39,4 @@ impl Layer for Propagation {
         })
     }
 }
+// ANCHOR_END: propagation-layer

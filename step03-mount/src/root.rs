@@ -50,6 +50,7 @@ impl Root {
         sh(mount.iter().chain(words))
     }
 
+    // ANCHOR: root-open
     /// The file or directory at `inside`, wherever links inside the root lead: only a place, not
     /// open for reading (`O_PATH`).
     pub fn open(&self, inside: &Path) -> nix::Result<OwnedFd> {
@@ -57,6 +58,7 @@ impl Root {
         let resolve = ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS;
         open_beneath(&self.fd, inside, OFlag::O_PATH, resolve)
     }
+    // ANCHOR_END: root-open
 
     /// The same, but no link on the way is followed: `ELOOP`.
     pub fn open_no_links(&self, inside: &Path) -> nix::Result<OwnedFd> {

@@ -30,6 +30,7 @@ impl Layer for Capabilities {
         "capabilities"
     }
 
+    // ANCHOR: capabilities-enter
     fn enter(&mut self, explain: &Explain) -> Result<()> {
         explain.say(self.setpriv());
         self.sets.apply_bounding()?;
@@ -44,6 +45,7 @@ impl Layer for Capabilities {
         }
         self.check()
     }
+    // ANCHOR_END: capabilities-enter
 }
 
 impl Capabilities {

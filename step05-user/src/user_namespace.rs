@@ -58,6 +58,7 @@ impl Layer for UserNamespace {
         Ok(())
     }
 
+    // ANCHOR: user-hooks
     /// Maps are written from outside: the child has no right to, outside its own namespace.
     fn attach(&mut self, explain: &Explain, child: Pid) -> Result<()> {
         map_file::write(explain, child, &self.maps)?;
@@ -85,6 +86,7 @@ impl Layer for UserNamespace {
             anyhow!("using the power that a new user namespace gives: {errno}{}", taken_by())
         })
     }
+    // ANCHOR_END: user-hooks
 }
 
 /// Who lets anyone make a user namespace and gives them no power in it; begins with a space.
