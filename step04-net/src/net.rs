@@ -162,6 +162,7 @@ impl Layer for Net {
         self.files.write(explain, network, address)
     }
 
+    // ANCHOR: net-hooks
     fn attach(&mut self, explain: &Explain, child: Pid) -> Result<()> {
         let Some(Joined { place: Some((lease, _)), .. }) = &self.joined else { return Ok(()) };
         let (link, mac) = (lease.link(), bridge::mac_text(lease.address));
@@ -205,6 +206,7 @@ impl Layer for Net {
             || rtnetlink.add_default_route(gateway),
         )
     }
+    // ANCHOR_END: net-hooks
 
     fn release(&mut self, explain: &Explain) -> Result<()> {
         if self.joined.is_some() {

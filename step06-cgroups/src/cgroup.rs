@@ -82,6 +82,7 @@ impl Layer for Cgroup {
         "cgroup"
     }
 
+    // ANCHOR: cgroup-hooks
     fn prepare(&mut self, explain: &Explain) -> Result<()> {
         for (hierarchy, top) in self.usable(explain)? {
             clear_abandoned(&top, &self.parent, &self.id);
@@ -108,6 +109,7 @@ impl Layer for Cgroup {
             unshare(CloneFlags::CLONE_NEWCGROUP)
         })
     }
+    // ANCHOR_END: cgroup-hooks
 
     fn release(&mut self, explain: &Explain) -> Result<()> {
         self.doors.clear();
