@@ -26,8 +26,6 @@ impl Traces {
         for name in ["tmp", "home", "runtime"] {
             all.extend(files(&sandbox.dir().join(name), Path::new("/")));
         }
-        // Where all run directories are made is no container's own.
-        all.retain(|trace| !(trace.starts_with("file /") && trace.ends_with("/layers")));
         all.extend(cgroups(&sandbox.cgroup_parent()));
         all.extend(loop_devices(sandbox.dir()));
         Ok(Self(all))

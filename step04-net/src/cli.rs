@@ -12,8 +12,9 @@ use crate::{AddHost, Net, Network, Publish, RunDir, Subnet};
 #[derive(clap::Args, Debug)]
 #[group(skip)]
 pub struct Args {
+    /// Those of step 3, which a later step may have to adapt.
     #[command(flatten)]
-    step03: step03::Args,
+    pub step03: step03::Args,
 
     #[command(flatten)]
     net: NetArgs,

@@ -66,7 +66,8 @@ impl Cap {
     pub(crate) const NET_BIND_SERVICE: Self = Self(10);
     pub(crate) const NET_RAW: Self = Self(13);
     pub(crate) const SYS_CHROOT: Self = Self(18);
-    pub(crate) const SYS_ADMIN: Self = Self(21);
+    /// The greater part of what root may do.
+    pub const SYS_ADMIN: Self = Self(21);
     pub(crate) const MKNOD: Self = Self(27);
     pub(crate) const AUDIT_WRITE: Self = Self(29);
     pub(crate) const SETFCAP: Self = Self(31);

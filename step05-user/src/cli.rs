@@ -1,7 +1,7 @@
 //! Step 4's command line, and who the command is and what it may do.
 
 use anyhow::Result;
-use step04::{Container, Init, Mount, RunDir, Step};
+use step04::{Container, Init, Mount, Step};
 
 use crate::{
     Cap, CapChoice, CapName, CapSet, CapSets, Capabilities, User, UserNamespace, Userns,
@@ -12,57 +12,53 @@ use crate::{
 #[derive(clap::Args, Debug)]
 #[group(skip)]
 pub struct Args {
+    /// Those of step 4.
     #[command(flatten)]
-    step04: step04::Args,
+    pub step04: step04::Args,
 
-    /// Ids: `host`; `single`, only yours, as root; `auto`, as /etc/subuid lends you; or a list of
-    /// [uid=|gid=]CONTAINER:HOST:COUNT with commas [default: host if you are privileged, else auto]
-    #[arg(long, value_name = "IDS", help_heading = "User namespace")]
+    /// Which ids the container has: `host`, those of the host; `single`, only one, the caller as
+    /// root; `auto`, those that /etc/subuid and /etc/subgid lend the caller, or else `single`; or
+    /// ranges [uid=|gid=]CONTAINER:HOST:COUNT with commas between [default: host for a privileged
+    /// caller, otherwise auto]
+    #[arg(long, value_name = "MODE", help_heading = "User namespace")]
     pub userns: Option<Userns>,
 
-    #[command(flatten)]
-    privileges: Privileges,
-}
-
-/// Who the command is and what it may do.
-#[derive(clap::Args, Debug)]
-#[group(skip)]
-#[command(next_help_heading = "Privileges")]
-pub struct Privileges {
-    /// Who the command is, by the container's numbers
+    /// Who the command is, in the container's numbers; the group is 0 if it is not given
     #[arg(
         short,
         long,
         value_name = "UID[:GID]",
         default_value = "0:0",
-        allow_hyphen_values = true
+        allow_hyphen_values = true,
+        help_heading = "Privileges"
     )]
     pub user: User,
 
-    /// Supplementary group; may be repeated, or a list with commas
+    /// Supplementary groups; without this there are none
     #[arg(
         long,
         value_name = "GID",
         value_delimiter = ',',
         value_parser = parse_group,
-        allow_hyphen_values = true
+        allow_hyphen_values = true,
+        help_heading = "Privileges"
     )]
     pub group_add: Vec<u32>,
 
-    /// Add a capability, or ALL, to Docker's default list; may be repeated, or a list
-    #[arg(long, value_name = "CAP", value_delimiter = ',')]
+    /// Capabilities beyond Docker's default list, or ALL
+    #[arg(long, value_name = "CAP", value_delimiter = ',', help_heading = "Privileges")]
     pub cap_add: Vec<CapName>,
 
-    /// Drop a capability, or ALL; may be repeated, or a list
-    #[arg(long, value_name = "CAP", value_delimiter = ',')]
+    /// Capabilities to leave out of Docker's default list, or ALL
+    #[arg(long, value_name = "CAP", value_delimiter = ',', help_heading = "Privileges")]
     pub cap_drop: Vec<CapName>,
 
-    /// Add a capability that the command has even if it is not root; may be repeated, or a list
-    #[arg(long, value_name = "CAP", value_delimiter = ',')]
+    /// Capabilities that the command keeps even if its user is not root
+    #[arg(long, value_name = "CAP", value_delimiter = ',', help_heading = "Privileges")]
     pub cap_ambient: Vec<Cap>,
 
     /// Let set-user-ID programs and file capabilities work: do not set no_new_privs
-    #[arg(long)]
+    #[arg(long, help_heading = "Privileges")]
     pub allow_new_privileges: bool,
 }
 
@@ -72,7 +68,7 @@ impl Step for Args {
 
     fn container(mut self) -> Result<Container> {
         let userns = self.userns.take().map_or_else(default_userns, Ok)?;
-        let capabilities = self.privileges.layer(&userns)?;
+        let capabilities = self.capabilities(&userns)?;
         let mut container = self.step04.container()?;
         container.stack.below::<Init>(capabilities);
         if userns != Userns::Host {
@@ -80,15 +76,14 @@ impl Step for Args {
             let rootfs = container.stack.get_mut::<Mount>().map(|mount| mount.rootfs.clone());
             // The host's own root directory is shown read-only, and the owners as they are.
             layer.id_mapped.extend(rootfs.filter(|rootfs| rootfs.as_os_str() != "/"));
-            container.stack.above::<RunDir>(layer);
+            container.stack.bottom(layer);
         }
         Ok(container)
     }
 }
 
-impl Privileges {
-    /// The layer that they describe, for a container with these ids.
-    pub fn layer(&self, userns: &Userns) -> Result<Capabilities> {
+impl Args {
+    fn capabilities(&self, userns: &Userns) -> Result<Capabilities> {
         let mut user = self.user.clone();
         user.groups.clone_from(&self.group_add);
         // The first process of a user namespace has every capability in it.

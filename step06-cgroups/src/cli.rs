@@ -9,8 +9,9 @@ use crate::{Cgroup, Cpu, Cpus, GroupPath, Hierarchy, Memory, MemoryLimit, Pids, 
 #[derive(clap::Args, Debug)]
 #[group(skip)]
 pub struct Args {
+    /// Those of step 5.
     #[command(flatten)]
-    step05: step05::Args,
+    pub step05: step05::Args,
 
     /// The most memory the container may have: bytes, or a number with k, m, g or t
     #[arg(long, value_name = "SIZE", help_heading = "Control group", allow_hyphen_values = true)]
