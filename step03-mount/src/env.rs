@@ -55,3 +55,39 @@ pub fn clean(process: &mut Process, hostname: Option<&str>) {
         process.set_env("TERM", terminal);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("A=b", "A", Some("b"))]
+    #[case("A=b=c", "A", Some("b=c"))]
+    #[case("A=", "A", Some(""))]
+    #[case("A", "A", None)]
+    fn a_variable_is_read(#[case] text: &str, #[case] name: &str, #[case] value: Option<&str>) {
+        let wanted = Variable { name: name.into(), value: value.map(String::from) };
+        assert_eq!(text.parse::<Variable>().expect("it is right"), wanted);
+    }
+
+    #[rstest]
+    #[case("")]
+    #[case("=")]
+    #[case("=b")]
+    fn a_variable_has_a_name(#[case] text: &str) {
+        let error = text.parse::<Variable>().expect_err("it has none").to_string();
+        assert_eq!(error, format!("mount: --env {text:?}: expected NAME[=VALUE]"));
+    }
+
+    #[test]
+    fn nothing_of_the_caller_is_left_but_the_terminal_s_type() {
+        let mut process = Process::new(vec!["true".into()]);
+        process.set_env("SECRET", "x");
+        clean(&mut process, Some("box"));
+        let names: Vec<_> = process.env.iter().map(|(name, _)| name.to_string_lossy()).collect();
+        let wanted = ["PATH", "HOME", "HOSTNAME", "TERM"];
+        assert_eq!(names, &wanted[..names.len()]);
+        assert!(names.len() >= 3);
+    }
+}

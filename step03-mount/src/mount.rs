@@ -74,8 +74,7 @@ impl Layer for Mount {
     fn prepare(&mut self, _: &Explain) -> Result<()> {
         let mut seen = HashSet::new();
         for point in self.wishes() {
-            let target = point.target.components().collect::<PathBuf>();
-            if !seen.insert(target) {
+            if !seen.insert(point.target.clone()) {
                 bail!("{} is mounted on twice", point.target.display());
             }
         }
@@ -182,4 +181,32 @@ fn make_workdir(root: &Root, dir: &Path, explain: &Explain) -> Result<()> {
         )?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wished(volumes: &[&str], tmpfs: &[&str]) -> Mount {
+        let volumes = volumes.iter().map(|text| text.parse().expect("a volume")).collect();
+        let tmpfs = tmpfs.iter().map(|text| text.parse().expect("a tmpfs")).collect();
+        Mount { volumes, tmpfs, ..Mount::default() }
+    }
+
+    #[test]
+    fn a_directory_is_mounted_before_what_is_mounted_in_it() {
+        let mount = wished(&["/x:/a/b/c", "/y:/z", "/x:/a"], &["/a/b"]);
+        let order: Vec<_> = mount.wishes().into_iter().map(|point| point.target).collect();
+        assert_eq!(order, ["/z", "/a", "/a/b", "/a/b/c"].map(PathBuf::from));
+    }
+
+    #[test]
+    fn two_mounts_on_one_target_are_refused() {
+        let explain = Explain::new(false);
+        let mut mount = wished(&["/x:/a", "/y:/b"], &["/c"]);
+        assert!(mount.prepare(&explain).is_ok());
+        let mut mount = wished(&["/x:/a/b"], &["/a//b/"]);
+        let error = mount.prepare(&explain).expect_err("it is the same directory");
+        assert_eq!(error.to_string(), "/a/b is mounted on twice");
+    }
 }

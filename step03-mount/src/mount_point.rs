@@ -139,3 +139,33 @@ fn gid_is_mapped(gid: u32) -> bool {
         offset.zip(count).is_some_and(|(offset, count)| offset < count)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+    use std::{fs::File, path::Path};
+
+    fn shell(rootfs: &str, point: &MountPoint) -> String {
+        let any = File::open("/").expect("there is a root").into();
+        point.shell(&Root::new(any, Path::new(rootfs)))
+    }
+
+    #[rstest]
+    #[case("/r", "mount -t proc -o nosuid proc /r/proc")]
+    #[case("/", "mount -c -t proc -o nosuid proc /../proc")]
+    fn a_new_file_system_is_told(#[case] rootfs: &str, #[case] told: &str) {
+        assert_eq!(shell(rootfs, &MountPoint::new("proc", "/proc", "nosuid")), told);
+    }
+
+    #[test]
+    fn a_bind_mount_is_told_with_its_flags() {
+        let mut point = MountPoint::bind("/my data", "/data");
+        assert_eq!(shell("/r", &point), "mount --rbind '/my data' /r/data");
+        point.attributes = Attributes::READ_ONLY;
+        assert_eq!(
+            shell("/r", &point),
+            "mount --rbind '/my data' /r/data && mount -o remount,bind,ro /r/data  # and all below"
+        );
+    }
+}

@@ -46,3 +46,40 @@ pub fn names(attributes: &Attributes) -> Vec<String> {
     let words = WORDS.iter().filter(|(_, set, _)| one_bit(*set) && attributes.set & set == *set);
     words.map(|(word, ..)| word.to_string()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("nosuid,nodev,noexec", NOSUID | NODEV | NOEXEC, 0)]
+    #[case("ro,rw", 0, RDONLY)]
+    #[case("noexec,exec", 0, NOEXEC)]
+    #[case("exec,noexec", NOEXEC, 0)]
+    #[case("noatime,strictatime", STRICTATIME, ATIME)]
+    #[case("strictatime,relatime", 0, ATIME)]
+    #[case("relatime,noatime", NOATIME, ATIME)]
+    fn a_later_word_wins(#[case] words: &str, #[case] set: u64, #[case] clear: u64) {
+        let mut attributes = Attributes::default();
+        assert!(words.split(',').all(|word| apply(&mut attributes, word)));
+        assert_eq!((attributes.set, attributes.clear), (set, clear));
+    }
+
+    #[test]
+    fn what_is_no_flag_is_left_to_the_file_system() {
+        let mut attributes = Attributes::default();
+        assert!(!apply(&mut attributes, "size=64m"));
+        assert!(!apply(&mut attributes, ""));
+        assert_eq!(attributes, Attributes::default());
+    }
+
+    #[test]
+    fn names_are_those_that_were_given() {
+        let mut attributes = Attributes::default();
+        for word in ["nosuid", "strictatime", "ro"] {
+            assert!(apply(&mut attributes, word));
+        }
+        assert_eq!(names(&attributes), ["ro", "nosuid", "strictatime"]);
+    }
+}

@@ -154,3 +154,109 @@ fn open_beneath(
     }
     Err(Errno::EAGAIN)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+    use std::{
+        fs::{self, File},
+        os::unix::fs::{MetadataExt, symlink},
+        sync::atomic::{AtomicU32, Ordering},
+    };
+
+    /// `root/` with links that try to get at `secret` beside it.
+    struct Trap(PathBuf);
+
+    impl Trap {
+        fn new() -> (Self, Root) {
+            static COUNT: AtomicU32 = AtomicU32::new(0);
+            let number = COUNT.fetch_add(1, Ordering::Relaxed);
+            let dir = std::env::temp_dir().join(format!("step03-{}-{number}", std::process::id()));
+            fs::create_dir_all(dir.join("root/etc")).expect("there is room for it");
+            fs::create_dir_all(dir.join("secret/sub")).expect("there is room for it");
+            let link = |name: &str, to: &str| {
+                symlink(to, dir.join("root").join(name)).expect("there is room for it");
+            };
+            link("absolute", dir.join("secret").to_str().expect("it is UTF-8"));
+            link("relative", "../secret");
+            link("far", "../../../../../../../../../../../tmp");
+            link("inside", "/etc");
+            link("nowhere", "/none");
+            link("loop", "loop");
+            let root = dir.join("root");
+            let fd = File::open(&root).expect("it was just made").into();
+            (Self(dir), Root::new(fd, &root))
+        }
+
+        fn names(&self) -> Vec<String> {
+            let entries = fs::read_dir(self.0.join("secret")).expect("it is there");
+            entries.map(|entry| entry.expect("it").file_name().display().to_string()).collect()
+        }
+    }
+
+    impl Drop for Trap {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[rstest]
+    #[case("/absolute/sub")]
+    #[case("/relative/sub")]
+    #[case("/../secret/sub")]
+    #[case("/etc/../../secret/sub")]
+    #[case("../secret")]
+    fn no_path_leads_outside(#[case] path: &str) {
+        let (trap, root) = Trap::new();
+        assert_eq!(root.open(Path::new(path)).map(drop), Err(Errno::ENOENT));
+        // Nor is anything made there. A link that leads nowhere inside is an error.
+        let _ = root.make_dir(&Path::new(path).join("new"));
+        let _ = root.make_file(&Path::new(path).join("new"));
+        assert_eq!(trap.names(), ["sub"]);
+    }
+
+    #[rstest]
+    #[case("/inside", Ok(()))]
+    #[case("/inside/../etc/", Ok(()))]
+    #[case("/..", Ok(()))]
+    #[case("/nowhere", Err(Errno::ENOENT))]
+    #[case("/loop", Err(Errno::ELOOP))]
+    fn links_inside_are_followed(#[case] path: &str, #[case] result: nix::Result<()>) {
+        let (_trap, root) = Trap::new();
+        assert_eq!(root.open(Path::new(path)).map(drop), result);
+    }
+
+    #[test]
+    fn magic_links_are_not_followed() {
+        let fd = File::open("/").expect("there is a root").into();
+        let root = Root::new(fd, Path::new("/"));
+        assert_eq!(root.open(Path::new("/proc/self/root")).map(drop), Err(Errno::ELOOP));
+    }
+
+    #[test]
+    fn what_is_missing_is_made_inside() {
+        let (trap, root) = Trap::new();
+        root.make_dir(Path::new("/inside/a/b")).expect("it can be made");
+        root.make_dir(Path::new("/inside/a/b")).expect("it is there");
+        root.make_file(Path::new("/inside/c/d")).expect("it can be made");
+        assert!(trap.0.join("root/etc/a/b").is_dir());
+        assert!(trap.0.join("root/etc/c/d").is_file());
+        let dangling = root.make_dir(Path::new("/nowhere"));
+        assert_eq!(dangling.map(drop), Err(Errno::ELOOP));
+        let dangling = root.make_file(Path::new("/nowhere"));
+        assert_eq!(dangling.map(drop), Err(Errno::ELOOP));
+        assert!(!trap.0.join("root/none").exists());
+    }
+
+    #[test]
+    fn a_root_knows_itself() {
+        let (trap, root) = Trap::new();
+        let found = root.open(Path::new("/../..")).expect("it is the root");
+        assert!(root.is(&found).expect("it can be looked at"));
+        let inode = fs::metadata(trap.0.join("root")).expect("it is there").ino();
+        assert_eq!(fstat(&found).expect("it can be looked at").st_ino, inode);
+        let other = root.open(Path::new("/etc")).expect("it is there");
+        assert!(!root.is(other).expect("it can be looked at"));
+    }
+}

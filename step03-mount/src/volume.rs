@@ -80,3 +80,65 @@ pub fn absolute(path: &str, flag: impl Display) -> Result<PathBuf> {
     }
     Ok(path.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("/a:/b", "/a", "/b", false)]
+    #[case("a/b:/c", "a/b", "/c", false)]
+    #[case("/a:/b:ro", "/a", "/b", true)]
+    #[case("/a:/b:rw", "/a", "/b", false)]
+    #[case("/with space:/x", "/with space", "/x", false)]
+    fn a_volume_is_read(
+        #[case] text: &str,
+        #[case] source: &str,
+        #[case] target: &str,
+        #[case] read_only: bool,
+    ) {
+        let wanted = Volume { source: source.into(), target: target.into(), read_only };
+        assert_eq!(text.parse::<Volume>().expect("it is right"), wanted);
+    }
+
+    #[rstest]
+    #[case("")]
+    #[case("/a")]
+    #[case(":/b")]
+    #[case("/a:")]
+    #[case("::")]
+    #[case("/a:b")]
+    #[case("/a:/b:")]
+    #[case("/a:/b:ro,rw")]
+    #[case("/a:/b:RO")]
+    #[case("/a:/b:ro:x")]
+    fn a_malformed_volume_is_refused_in_the_words_of_the_layer(#[case] text: &str) {
+        let error = text.parse::<Volume>().expect_err("it is malformed").to_string();
+        assert!(error.starts_with(&format!("mount: --volume {text:?}: ")), "{error}");
+    }
+
+    #[rstest]
+    #[case("/run", "nosuid,nodev,noexec", &["mode=1777"])]
+    #[case("/run:size=1m,mode=700", "nosuid,nodev,noexec", &["mode=1777", "size=1m", "mode=700"])]
+    #[case("/run:exec,ro", "ro,nosuid,nodev", &["mode=1777"])]
+    fn a_tmpfs_has_careful_defaults(
+        #[case] text: &str,
+        #[case] flags: &str,
+        #[case] data: &[&str],
+    ) {
+        let tmpfs: Tmpfs = text.parse().expect("it is right");
+        let point = MountPoint::from(&tmpfs);
+        assert_eq!(crate::options::names(&point.attributes).join(","), flags);
+        assert_eq!(point.data, data);
+    }
+
+    #[rstest]
+    #[case("")]
+    #[case("run")]
+    #[case(":size=1m")]
+    fn a_malformed_tmpfs_is_refused(#[case] text: &str) {
+        let error = text.parse::<Tmpfs>().expect_err("it is malformed").to_string();
+        assert!(error.starts_with(&format!("mount: --tmpfs {text:?}: ")), "{error}");
+    }
+}

@@ -1,0 +1,2 @@
+//! The checkpoint of step 3.
+fn main() {}
