@@ -12,12 +12,14 @@
 //! | `process.rs` | `exit N`, `signal N`, `sleep SECONDS`, `echo TEXT…`, `trap`, `orphans N`, `fork-bomb MAX`, `seq A… -- B…` |
 //! | `load.rs` | `eat-memory MIB`, `burn SECONDS` |
 //! | `files.rs` | `cat`, `write PATH TEXT`, `append`, `ls`, `stat`, `mkdir`, `rm`, `mv`, `ln`, `chmod`, `chown` |
+//! | `device.rs` | `head PATH N`, `pty` |
 //! | `ipc.rs` | `mq-make NAME`, `mq-look NAME`, `msg-make KEY`, `msg-look KEY`, `shm-…`, `sem-…` |
 //! | `net.rs` | `connect`, `listen`, `udp-send`, `udp-listen`, `abstract-connect`, `abstract-listen`, `resolve` |
 //! | `attempt.rs` | `try WHAT[=ARG]…`: what ought to be impossible, and how it was refused |
 //! | `json.rs`, `sys.rs` | JSON, and the C library |
 
 mod attempt;
+mod device;
 mod files;
 mod ipc;
 mod json;
@@ -62,6 +64,7 @@ fn run(words: &[OsString]) -> Result<ExitCode> {
     let found = process::run(verb, args)
         .or_else(|| load::run(verb, args))
         .or_else(|| files::run(verb, args))
+        .or_else(|| device::run(verb, args))
         .or_else(|| ipc::run(verb, args))
         .or_else(|| net::run(verb, args))
         .or_else(|| match verb {

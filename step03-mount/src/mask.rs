@@ -32,7 +32,7 @@ pub fn mask(root: &Root, paths: &[PathBuf], explain: &Explain) -> Result<()> {
         let directory = kind(&fstat(&place)?) == SFlag::S_IFDIR;
         let shown = root.shown(path);
         let command: &[&str] = if directory {
-            &["-t", "tmpfs", "-o", "ro", "tmpfs", &shown]
+            &["-t", "tmpfs", "-o", "ro,nr_blocks=1,nr_inodes=1", "tmpfs", &shown]
         } else {
             &["--bind", "/dev/null", &shown]
         };
