@@ -222,6 +222,7 @@ impl Layer for Overlay {
         Ok(())
     }
 
+    // ANCHOR: overlay-enter
     fn enter(&mut self, explain: &Explain) -> Result<()> {
         let top = self.layers.last().context("there is no layer")?;
         let top = Tree::open(top)?.node(Path::new(""))?.context("the top layer is gone")?;
@@ -237,6 +238,7 @@ impl Layer for Overlay {
         }
         Ok(())
     }
+    // ANCHOR_END: overlay-enter
 
     fn release(&mut self, explain: &Explain) -> Result<()> {
         (self.handoff, self.union) = (None, None);
