@@ -13,6 +13,7 @@
 //! | `load.rs` | `eat-memory MIB`, `burn SECONDS` |
 //! | `files.rs` | `cat`, `write PATH TEXT`, `append`, `ls`, `stat`, `mkdir`, `rm`, `mv`, `ln`, `chmod`, `chown` |
 //! | `device.rs` | `head PATH N`, `pty` |
+//! | `tree.rs` | `tree DIR [LEFT-OUT]…`, `fifo PATH`, `sparse PATH OFFSET TEXT`, `mtime PATH SECONDS`, `set-xattr PATH NAME VALUE`, `get-xattr PATH NAME` |
 //! | `ipc.rs` | `mq-make NAME`, `mq-look NAME`, `msg-make KEY`, `msg-look KEY`, `shm-…`, `sem-…` |
 //! | `net.rs` | `connect`, `listen`, `udp-send`, `udp-listen`, `abstract-connect`, `abstract-listen`, `resolve` |
 //! | `attempt.rs` | `try WHAT[=ARG]…`: what ought to be impossible, and how it was refused |
@@ -28,6 +29,7 @@ mod net;
 mod process;
 mod report;
 mod sys;
+mod tree;
 
 use std::{
     ffi::{OsStr, OsString},
@@ -64,6 +66,7 @@ fn run(words: &[OsString]) -> Result<ExitCode> {
     let found = process::run(verb, args)
         .or_else(|| load::run(verb, args))
         .or_else(|| files::run(verb, args))
+        .or_else(|| tree::run(verb, args))
         .or_else(|| device::run(verb, args))
         .or_else(|| ipc::run(verb, args))
         .or_else(|| net::run(verb, args))

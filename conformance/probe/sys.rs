@@ -34,6 +34,20 @@ unsafe extern "C" {
     pub fn sched_setscheduler(pid: c_int, policy: c_int, priority: *const c_int) -> c_int;
     pub fn setpriority(which: c_int, who: c_uint, value: c_int) -> c_int;
     pub fn mknod(path: *const c_char, mode: c_uint, device: c_ulong) -> c_int;
+    pub fn llistxattr(path: *const c_char, list: *mut c_void, size: usize) -> isize;
+    pub fn lgetxattr(
+        path: *const c_char,
+        name: *const c_char,
+        value: *mut c_void,
+        size: usize,
+    ) -> isize;
+    pub fn lsetxattr(
+        path: *const c_char,
+        name: *const c_char,
+        value: *const c_void,
+        size: usize,
+        flags: c_int,
+    ) -> c_int;
     pub fn mount(
         source: *const c_char,
         target: *const c_char,
