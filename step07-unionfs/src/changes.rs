@@ -74,7 +74,7 @@ impl Changes {
     /// Container: makes `upper`, like `top` since it becomes the root, and `work`.
     pub fn enter(&self, explain: &Explain, top: &Node) -> Result<Tree> {
         if self.kept.is_none() {
-            self.mount_tmpfs(explain)?;
+            mount_tmpfs(explain, &self.path)?;
         }
         let tree = Tree::open(&self.path)?;
         for name in ["upper", "work"] {
@@ -90,16 +90,6 @@ impl Changes {
             }
         }
         Ok(tree)
-    }
-
-    fn mount_tmpfs(&self, explain: &Explain) -> Result<()> {
-        let (mode, flags) = ("mode=700", MsFlags::empty());
-        let words = ["mount", "-t", "tmpfs", "-o", mode, "tmpfs"].map(OsStr::new);
-        explain.act(
-            sh(words.into_iter().chain([self.path.as_os_str()])),
-            format_args!("mounting a tmpfs on {}", self.path.display()),
-            || mount(Some("tmpfs"), &self.path, Some("tmpfs"), flags, Some(mode)),
-        )
     }
 
     /// Host: what is to be removed when the container has ended: what the kernel worked in, and
@@ -118,6 +108,17 @@ impl Changes {
             kept.lock = None;
         }
     }
+}
+
+/// Container: mounts an empty directory that only the container's root may enter.
+pub(crate) fn mount_tmpfs(explain: &Explain, target: &Path) -> Result<()> {
+    let (mode, flags) = ("mode=700", MsFlags::empty());
+    let words = ["mount", "-t", "tmpfs", "-o", mode, "tmpfs"].map(OsStr::new);
+    explain.act(
+        sh(words.into_iter().chain([target.as_os_str()])),
+        format_args!("mounting a tmpfs on {}", target.display()),
+        || mount(Some("tmpfs"), target, Some("tmpfs"), flags, Some(mode)),
+    )
 }
 
 /// Whether something was made; otherwise it was there.

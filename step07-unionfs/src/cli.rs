@@ -18,8 +18,8 @@ pub struct Args {
     #[command(flatten)]
     step06: step06::Args,
 
-    /// Directory of files to put on top of --rootfs and of the layers given before; without either,
-    /// the host's own `/` is the only layer, if it can be one
+    /// Directory of files to put on top of --rootfs and of the layers given before. Without any of
+    /// them the host's own `/` is the one layer; for one who is not root it is read-only instead
     #[arg(long, value_name = "DIR", help_heading = "Union file system")]
     pub layer: Vec<PathBuf>,
 
@@ -104,23 +104,22 @@ fn watch(container: &mut Container, diff: bool, commit: Option<PathBuf>) -> Resu
         let Some(overlay) = stack.get_mut::<Overlay>() else { return Ok(()) };
         let explain = explain.at(Side::Host, overlay.name());
         overlay.settle();
+        let upper = overlay.upper();
+        let mut looked = Ok(());
         if diff {
-            explain.say(sh(["find".as_ref(), overlay.upper().as_os_str()]));
-            overlay.look("diff", |union| {
+            explain
+                .say(format_args!("{}  # and compare", sh(["find".as_ref(), upper.as_os_str()])));
+            looked = overlay.look("diff", |union| {
                 union.diff()?.iter().for_each(|change| eprintln!("{change}"));
                 Ok(())
-            })?;
+            });
         }
         if let Some(layer) = commit {
-            explain.say(sh([
-                "cp".as_ref(),
-                "-a".as_ref(),
-                overlay.upper().as_os_str(),
-                layer.as_os_str(),
-            ]));
-            overlay.look("commit", move |union| union.commit(&layer))?;
+            let words = ["cp".as_ref(), "-a".as_ref(), upper.as_os_str(), layer.as_os_str()];
+            explain.say(sh(words));
+            looked = looked.and(overlay.look("commit", move |union| union.commit(&layer)));
         }
-        Ok(())
+        looked
     });
     Ok(())
 }

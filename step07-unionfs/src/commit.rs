@@ -29,13 +29,15 @@ impl Union {
     pub fn commit(&self, layer: &Path) -> Result<()> {
         let draft = Draft::new(layer)?;
         let tree = Tree::open(&draft.path)?;
-        let mut copier = Copier { tree, links: HashMap::new(), dirs: Vec::new() };
+        let mut copier = Copier {
+            tree,
+            links: HashMap::new(),
+            dirs: vec![(PathBuf::new(), self.upper.root()?)],
+        };
         self.walk(|entry| {
             let path = entry.path.clone();
             copier.entry(entry).with_context(|| format!("copying {}", path.display()))
         })?;
-        let root = self.upper.node(Path::new(""))?.context("the upper has vanished")?;
-        copier.dirs.insert(0, (PathBuf::new(), root));
         copier.finish()?;
         draft.publish(layer)
     }

@@ -35,7 +35,7 @@ pub enum Kind {
 }
 
 impl Union {
-    /// All changes, sorted by path. A file that was copied up and is still the same is none.
+    /// All changes, sorted by path, what is in a directory right after it. A file that was copied up and is still the same is none.
     pub fn diff(&self) -> Result<Vec<Change>> {
         let mut kinds = BTreeMap::new();
         self.walk(|entry| {
@@ -80,7 +80,7 @@ fn same(a: &Node, b: &Node) -> Result<bool> {
 
 fn attributes(node: &Node) -> Result<xattr::Attributes> {
     let mut all = xattr::all(node)?;
-    all.retain(|name, _| !whiteout::is_private(name));
+    all.retain(|name, _| !whiteout::is_overlays(name));
     Ok(all)
 }
 

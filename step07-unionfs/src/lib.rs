@@ -17,7 +17,8 @@
 //! | `commit.rs` | making these changes a new layer |
 //! | `copy.rs` | copying a file with all that belongs to it |
 //! | `tree.rs`, `xattr.rs` | reading a tree that is not to be trusted |
-//! | `handoff.rs`, `errand.rs` | how the host gets at what an ended container has written |
+//! | `handoff.rs` | how the host gets at what a container has mounted for itself |
+//! | `errand.rs` | doing something as a container's root, after its end |
 //! | `cli.rs` | the flags |
 //!
 //! Left out here, on purpose: images, archives and storage drivers, which come with the final
@@ -29,7 +30,7 @@ mod cli;
 mod commit;
 mod copy;
 mod diff;
-mod errand;
+pub mod errand;
 mod handoff;
 mod options;
 mod overlay;

@@ -4,12 +4,9 @@
 //! namespace, so the host never sees it, and it is gone with the container whatever happens.
 
 use std::{
-    fs::{self, File, Permissions},
+    fs::{self, File},
     io::ErrorKind,
-    os::{
-        fd::{AsFd, OwnedFd},
-        unix::fs::PermissionsExt,
-    },
+    os::fd::{AsFd, OwnedFd},
     path::{Path, PathBuf},
     rc::Rc,
 };
@@ -18,7 +15,6 @@ use anyhow::{Context, Result, anyhow, ensure};
 use nix::{
     errno::Errno,
     fcntl::{OFlag, open},
-    mount::{MsFlags, mount},
     sys::{
         stat::Mode,
         statfs::{OVERLAYFS_SUPER_MAGIC, fstatfs},
@@ -28,7 +24,13 @@ use nix::{
 };
 use step06::{Cap, CapSets, Explain, Layer, sh};
 
-use crate::{Marks, Node, Tree, Union, changes::Changes, errand, handoff::Handoff, options::Parts};
+use crate::{
+    Marks, Tree, Union,
+    changes::{Changes, mount_tmpfs},
+    errand,
+    handoff::Handoff,
+    options::Parts,
+};
 
 /// The layer that shows layers of files as one, and takes what the container writes.
 pub struct Overlay {
@@ -120,7 +122,7 @@ impl Overlay {
     ) -> Result<()> {
         let powerful = CapSets::current()?.effective.has(Cap::SYS_ADMIN);
         match &self.user_namespace {
-            Some(namespace) if !powerful => errand::run(name, namespace.try_clone()?, act),
+            Some(namespace) if !powerful => errand::run_in(name, namespace.try_clone()?, act),
             _ => act().context(name),
         }
     }
@@ -141,11 +143,11 @@ impl Overlay {
     }
 
     /// Container: finds out which marks can be set where the container's writes go.
-    fn marks(&self, work: &Node) -> Result<Marks> {
+    fn marks(&self, changes: &Tree) -> Result<Marks> {
         let doing = format!("setting marks in {}", self.changes.path.display());
-        let kind = fstatfs(work).with_context(|| doing.clone())?.filesystem_type();
+        let kind = fstatfs(changes).with_context(|| doing.clone())?.filesystem_type();
         ensure!(kind != OVERLAYFS_SUPER_MAGIC, "{doing}: it is in an overlay already");
-        Marks::probe(work).map_err(|errno| match errno {
+        Marks::probe(&changes.root()?).map_err(|errno| match errno {
             Errno::EOPNOTSUPP => anyhow!("{doing}: its file system has no extended attributes for them (a tmpfs has them for everyone since Linux 6.6)"),
             errno => anyhow!("{doing}: {errno}"),
         })
@@ -168,21 +170,26 @@ impl Overlay {
         Ok(())
     }
 
-    /// Mounts the layers without the container's writes. One layer makes no overlay.
-    fn mount_view(&self, explain: &Explain, lower: Vec<OwnedFd>, marks: Marks) -> Result<OwnedFd> {
+    /// Container: mounts the layers without what it writes.
+    fn mount_view(
+        &self,
+        explain: &Explain,
+        mut lower: Vec<OwnedFd>,
+        marks: Marks,
+    ) -> Result<OwnedFd> {
         let view = self.view();
-        let doing = format!("mounting the layers on {}", view.display());
-        if let [layer] = &self.layers[..] {
-            explain.act(
-                sh(["mount".as_ref(), "--bind".as_ref(), layer.as_os_str(), view.as_os_str()]),
-                doing,
-                || mount(Some(layer), &view, None::<&str>, MsFlags::MS_BIND, None::<&str>),
-            )?;
-        } else {
-            let named = self.parts(marks, |path| Ok(path.as_os_str().to_owned()))?;
-            let (named, parts) = (named.without_upper(), Parts { lower, upper: None, marks });
-            explain.act(named.command(&view), doing, || parts.mount(&view))?;
+        let mut named = self.parts(marks, |path| Ok(path.as_os_str().to_owned()))?.without_upper();
+        // One layer alone makes no overlay, and would show its whiteouts: an empty one goes below.
+        if lower.len() == 1 {
+            mount_tmpfs(explain, &view)?;
+            lower.push(open_dir(&view)?);
+            named.lower.push(view.clone().into());
         }
+        explain.act(
+            named.command(&view),
+            format_args!("mounting the layers on {}", view.display()),
+            || Parts { lower, upper: None, marks }.mount(&view),
+        )?;
         open_dir(&view)
     }
 }
@@ -194,6 +201,7 @@ impl Layer for Overlay {
 
     fn prepare(&mut self, explain: &Explain) -> Result<()> {
         let count = self.layers.len();
+        ensure!(count > 0, "there is no layer");
         ensure!(
             count <= MAX_LAYERS,
             "{count} layers are more than the {MAX_LAYERS} that the kernel takes"
@@ -225,10 +233,8 @@ impl Layer for Overlay {
     // ANCHOR: overlay-enter
     fn enter(&mut self, explain: &Explain) -> Result<()> {
         let top = self.layers.last().context("there is no layer")?;
-        let top = Tree::open(top)?.node(Path::new(""))?.context("the top layer is gone")?;
-        let changes = self.changes.enter(explain, &top)?;
-        let work = changes.node(Path::new("work"))?.context("it is gone")?;
-        let marks = self.marks(&work)?;
+        let changes = self.changes.enter(explain, &Tree::open(top)?.root()?)?;
+        let marks = self.marks(&changes)?;
         let parts = self.parts(marks, open_dir)?;
         self.mount(explain, &parts)?;
         if let (Some(handoff), Some([upper, _])) = (&self.handoff, parts.upper) {
@@ -253,8 +259,6 @@ impl Layer for Overlay {
 
 /// Removes a directory with all that is in it.
 fn remove(dir: &Path) -> Result<()> {
-    // The kernel gives the directory that it makes to work in no permissions at all.
-    let _ = fs::set_permissions(dir.join("work"), Permissions::from_mode(0o700));
     match fs::remove_dir_all(dir) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
             Err(error).with_context(|| dir.display().to_string())

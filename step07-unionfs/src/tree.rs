@@ -76,6 +76,11 @@ impl Tree {
         Node::of(fd).map(Some).with_context(named)
     }
 
+    /// Its own directory.
+    pub fn root(&self) -> Result<Node> {
+        self.node(Path::new(""))?.with_context(|| format!("{} is gone", self.name.display()))
+    }
+
     /// The names in the directory `path`, sorted.
     pub fn names(&self, path: &Path) -> Result<Vec<OsString>> {
         let named = || format!("reading {}", self.display(path));

@@ -98,14 +98,23 @@ pub fn make_whiteout(dir: impl AsFd, name: &OsStr) -> nix::Result<()> {
     mknodat(dir, name, SFlag::S_IFCHR, Mode::empty(), 0)
 }
 
-/// Whether an attribute is overlay's own and no part of the file: all in `trusted.overlay.` and
-/// `user.overlay.`, but for what a container has set itself, which overlay keeps one word deeper.
-pub fn is_private(attribute: &OsStr) -> bool {
+/// What an attribute is called after `trusted.overlay.` or `user.overlay.`, the names that an
+/// overlay has to itself.
+fn in_overlays_names(attribute: &OsStr) -> Option<&[u8]> {
     let name = attribute.as_bytes();
-    let own = |prefix: &[u8]| {
-        name.strip_prefix(prefix).is_some_and(|rest| !rest.starts_with(b"overlay."))
-    };
-    own(b"trusted.overlay.") || own(b"user.overlay.")
+    name.strip_prefix(b"trusted.overlay.").or_else(|| name.strip_prefix(b"user.overlay."))
+}
+
+/// Whether an attribute may be overlay's own. A process in an overlay does not see those.
+pub fn is_overlays(attribute: &OsStr) -> bool {
+    in_overlays_names(attribute).is_some()
+}
+
+/// Whether an attribute that is found in an upper is overlay's own and no part of the file. One
+/// that a container has set and overlay would take for its own has one more `overlay.` in its name
+/// there, and needs it in a layer too.
+pub fn is_private(attribute: &OsStr) -> bool {
+    in_overlays_names(attribute).is_some_and(|name| !name.starts_with(b"overlay."))
 }
 
 /// What a file name in an image's archive means.
