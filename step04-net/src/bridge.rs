@@ -12,7 +12,7 @@ use crate::{
     Lease, Subnet, alive,
     nft::{self, Command},
     pool::{Pool, Shared},
-    rtnetlink::{Mac, Rtnetlink},
+    rtnetlink::{Mac, Route, Rtnetlink},
     rules,
     sysctl::{self, IP_FORWARD},
 };
@@ -62,7 +62,7 @@ fn set_up(
     if if_nametoindex(BRIDGE).is_ok() {
         bail!("there is a {BRIDGE} that no runtime of this user made (`ip link del {BRIDGE}`?)");
     }
-    let subnet = choose(wanted, &rtnetlink.destinations().context("reading the routes")?)?;
+    let subnet = choose(wanted, &rtnetlink.routes().context("reading the routes")?)?;
     let shared = Shared { subnet, router: sysctl::is_on(IP_FORWARD)? };
     pool.share(shared)?; // before anything that must be undone
     let gateway = subnet.gateway();
@@ -110,45 +110,58 @@ fn take_down(explain: &Explain, rtnetlink: &Rtnetlink, pool: &Pool) -> Result<()
 /// Takes away what the container `id`, and every container whose runtime is dead, had on the
 /// host; and what all shared, if they were the last.
 pub(crate) fn leave(explain: &Explain, id: &str) -> Result<()> {
-    clear(explain, Some(id))
-}
-
-/// The same for a container that has nothing to do with the bridge: it only helps the dead.
-pub(crate) fn tidy(explain: &Explain) -> Result<()> {
-    if Pool::exists()? { clear(explain, None) } else { Ok(()) }
-}
-
-fn clear(explain: &Explain, leaving: Option<&str>) -> Result<()> {
-    let pool = Pool::lock()?;
     let rtnetlink = Rtnetlink::open().context("opening a netlink socket")?;
-    reclaim(explain, &rtnetlink, &pool, leaving)?;
+    let own = |lease: &Lease| lease.id == id;
+    // The kernel takes its time over a link (some 20 ms), for which nobody else has to wait: the
+    // address, and so the link's name, stays this container's until its lease is given back.
+    let leases = Pool::lock()?.leases()?;
+    for lease in leases.into_iter().filter(own) {
+        delete_link(explain, &rtnetlink, &lease.link())?;
+    }
+    let pool = Pool::lock()?;
+    for lease in pool.leases()?.into_iter().filter(own) {
+        forget(explain, &pool, &lease)?;
+    }
+    tidy_up(explain, &rtnetlink, pool)
+}
+
+/// Clears up after the dead, on behalf of a container that has nothing to do with the bridge.
+pub(crate) fn tidy(explain: &Explain) -> Result<()> {
+    if !Pool::exists()? {
+        return Ok(());
+    }
+    let rtnetlink = Rtnetlink::open().context("opening a netlink socket")?;
+    tidy_up(explain, &rtnetlink, Pool::lock()?)
+}
+
+fn tidy_up(explain: &Explain, rtnetlink: &Rtnetlink, pool: Pool) -> Result<()> {
+    reclaim(explain, rtnetlink, &pool)?;
     if pool.leases()?.is_empty() {
-        take_down(explain, &rtnetlink, &pool)?;
+        take_down(explain, rtnetlink, &pool)?;
         pool.dissolve()?;
     }
     Ok(())
 }
 
-/// Clears away what containers with dead runtimes left, and what `leaving` had.
-pub(crate) fn reclaim(
-    explain: &Explain,
-    rtnetlink: &Rtnetlink,
-    pool: &Pool,
-    leaving: Option<&str>,
-) -> Result<()> {
-    let gone = |lease: &Lease| leaving == Some(lease.id.as_str()) || !alive(&lease.id);
-    for lease in pool.leases()?.iter().filter(|lease| gone(lease)) {
+/// Takes away what containers with dead runtimes had.
+pub(crate) fn reclaim(explain: &Explain, rtnetlink: &Rtnetlink, pool: &Pool) -> Result<()> {
+    for lease in pool.leases()?.into_iter().filter(|lease| !alive(&lease.id)) {
         delete_link(explain, rtnetlink, &lease.link())?;
-        if !lease.publish.is_empty() {
-            // A runtime that was killed early has not come to publish anything.
-            match nft::run(explain, &rules::unpublish(lease)) {
-                Err(Errno::ENOENT) | Ok(()) => {}
-                Err(errno) => return Err(errno).context("taking published ports back"),
-            }
-        }
-        pool.give_back(explain, lease)?;
+        forget(explain, pool, &lease)?;
     }
     Ok(())
+}
+
+/// Gives an address back, and the ports that lead to it.
+fn forget(explain: &Explain, pool: &Pool, lease: &Lease) -> Result<()> {
+    if !lease.publish.is_empty() {
+        // A runtime that was killed early has not come to publish anything.
+        match nft::run(explain, &rules::unpublish(lease)) {
+            Err(Errno::ENOENT) | Ok(()) => {}
+            Err(errno) => return Err(errno).context("taking published ports back"),
+        }
+    }
+    pool.give_back(explain, lease)
 }
 
 /// It may be gone: a veth pair goes with the network namespace that one end is in.
@@ -160,9 +173,10 @@ fn delete_link(explain: &Explain, rtnetlink: &Rtnetlink, name: &str) -> Result<(
     })
 }
 
-/// A subnet that no route of the host leads to.
-fn choose(wanted: Option<Subnet>, routes: &[Subnet]) -> Result<Subnet> {
-    let route_to = |subnet: Subnet| routes.iter().find(|route| route.overlaps(subnet));
+/// A subnet that no route of the host leads to, but for the default route.
+fn choose(wanted: Option<Subnet>, routes: &[Route]) -> Result<Subnet> {
+    let taken = routes.iter().filter(|route| !route.is_default()).map(|route| route.destination);
+    let route_to = |subnet| taken.clone().find(|taken| taken.overlaps(subnet));
     if let Some(wanted) = wanted {
         return match route_to(wanted) {
             Some(route) => bail!("--subnet {wanted}: the host has a route to {route}"),
@@ -174,6 +188,18 @@ fn choose(wanted: Option<Subnet>, routes: &[Subnet]) -> Result<Subnet> {
     let small = (0..=255).map(|n| Subnet::around(Ipv4Addr::new(192, 168, n, 0), 24));
     let free = tens.chain(others).chain(small).find(|subnet| route_to(*subnet).is_none());
     free.context("the host has routes to all private subnets (choose one with --subnet)")
+}
+
+/// The longest packet that gets from here into the world unbroken: what the link of the default
+/// route can carry. A container that knows it does not send longer ones, nor ask for them.
+pub(crate) fn mtu(rtnetlink: &Rtnetlink) -> nix::Result<u32> {
+    const ETHERNET: u32 = 1500;
+    let routes = rtnetlink.routes()?;
+    let default = routes.iter().filter(|route| route.is_default()).min_by_key(|route| route.metric);
+    match default.and_then(|route| route.link) {
+        Some(link) => Ok(rtnetlink.mtu(link)?.unwrap_or(ETHERNET)),
+        None => Ok(ETHERNET),
+    }
 }
 
 /// What a kernel lacks that refuses the table; begins with a space.

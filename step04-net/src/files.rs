@@ -82,7 +82,7 @@ impl Files {
         network: Network,
         address: Option<(Ipv4Addr, Subnet)>,
     ) -> Result<()> {
-        self.write_one(explain, "hosts", &self.hosts(address))?;
+        self.write_one(explain, "hosts", &self.hosts(network, address))?;
         self.write_one(explain, "hostname", &format!("{}\n", self.hostname))?;
         self.write_one(explain, "resolv.conf", &self.resolv_conf(network))
     }
@@ -90,7 +90,7 @@ impl Files {
     fn write_one(&self, explain: &Explain, name: &str, text: &str) -> Result<()> {
         let path = self.dir.join(name);
         explain.act(
-            format_args!("cat > {}", sh([&path])),
+            format_args!("printf %b {} > {}", sh([text.replace('\n', "\\n")]), sh([&path])),
             format_args!("writing {}", path.display()),
             || {
                 fs::write(&path, text)?;
@@ -99,18 +99,20 @@ impl Files {
         )
     }
 
-    fn hosts(&self, address: Option<(Ipv4Addr, Subnet)>) -> String {
-        let mut lines = vec![
-            "127.0.0.1 localhost".to_string(),
-            "::1 localhost ip6-localhost ip6-loopback".to_string(),
-        ];
-        let own = address.map_or(Ipv4Addr::LOCALHOST, |(own, _)| own);
-        lines.push(format!("{own} {}", self.hostname));
-        let gateway = address.map_or(Ipv4Addr::LOCALHOST, |(_, subnet)| subnet.gateway());
+    fn hosts(&self, network: Network, address: Option<(Ipv4Addr, Subnet)>) -> String {
+        let (own, gateway) = match address {
+            Some((own, subnet)) => (own, subnet.gateway()),
+            None => (Ipv4Addr::LOCALHOST, Ipv4Addr::LOCALHOST),
+        };
+        let mut text = match network {
+            Network::Host => fs::read_to_string("/etc/hosts").unwrap_or_default(),
+            _ => "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n".into(),
+        };
+        text += &format!("{own} {}\n", self.hostname);
         for AddHost { name, address } in &self.hosts {
-            lines.push(format!("{} {name}", address.unwrap_or(gateway.into())));
+            text += &format!("{} {name}\n", address.unwrap_or(gateway.into()));
         }
-        lines.join("\n") + "\n"
+        text
     }
 
     fn resolv_conf(&self, network: Network) -> String {

@@ -22,7 +22,7 @@ use crate::{
     nft,
     pool::Pool,
     ports::Reserved,
-    rtnetlink::Rtnetlink,
+    rtnetlink::{Peer, Rtnetlink},
     rules, sysctl,
 };
 
@@ -124,7 +124,7 @@ impl Net {
         }
         let pool = Pool::lock()?;
         let rtnetlink = Rtnetlink::open().context("opening a netlink socket")?;
-        bridge::reclaim(explain, &rtnetlink, &pool, None)?;
+        bridge::reclaim(explain, &rtnetlink, &pool)?;
         let subnet = bridge::ready(explain, &rtnetlink, &pool, self.subnet)?;
         let lease = pool.take(explain, subnet, &self.id, &self.publish)?;
         if !self.publish.is_empty() {
@@ -165,17 +165,18 @@ impl Layer for Net {
     // ANCHOR: net-hooks
     fn attach(&mut self, explain: &Explain, child: Pid) -> Result<()> {
         let Some(Joined { place: Some((lease, _)), .. }) = &self.joined else { return Ok(()) };
-        let (link, mac) = (lease.link(), bridge::mac_text(lease.address));
+        let (link, address) = (lease.link(), lease.address);
+        let rtnetlink = Rtnetlink::open().context("opening a netlink socket")?;
+        let mtu = bridge::mtu(&rtnetlink).context("looking at the default route")?;
+        let peer = Peer { name: ETH0, mac: bridge::mac(address), netns: child };
         explain.act(
             format_args!(
-                "ip link add {link} up master {BRIDGE} type veth \
-                 peer name {ETH0} address {mac} netns {child}"
+                "ip link add {link} up mtu {mtu} master {BRIDGE} type veth \
+                 peer name {ETH0} mtu {mtu} address {} netns {child}",
+                bridge::mac_text(address)
             ),
             format_args!("making the veth pair {link} and {ETH0}"),
-            || {
-                let mac = bridge::mac(lease.address);
-                Rtnetlink::open()?.add_veth(&link, BRIDGE, ETH0, mac, child)
-            },
+            || rtnetlink.add_veth(&link, BRIDGE, mtu, peer),
         )
     }
 

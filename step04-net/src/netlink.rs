@@ -6,8 +6,8 @@
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use netlink_packet_core::{
-    ErrorBuffer, NLM_F_DUMP, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, NetlinkBuffer,
-    NetlinkDeserializable, NetlinkHeader, NetlinkMessage, NetlinkPayload, NetlinkSerializable,
+    ErrorBuffer, NLM_F_REQUEST, NLMSG_ERROR, NetlinkBuffer, NetlinkDeserializable, NetlinkHeader,
+    NetlinkMessage, NetlinkPayload, NetlinkSerializable,
 };
 use nix::{
     errno::Errno,
@@ -31,48 +31,43 @@ impl Netlink {
         &self,
         requests: impl IntoIterator<Item = Request<M>>,
     ) -> nix::Result<()> {
-        let packets = requests.into_iter().flat_map(|(flags, message)| packet(flags, message));
-        send(self.0.as_raw_fd(), &packets.collect::<Vec<u8>>(), MsgFlags::empty())?;
-        // Success is silent, since no request asks to be acknowledged; failure is in the socket by
-        // now. All of it is read, so that nothing is left for the next request to trip over.
-        let mut result = Ok(());
-        loop {
-            match self.receive(MsgFlags::MSG_DONTWAIT) {
-                Ok(answer) => result = result.and(each(&answer).try_for_each(error_in)),
-                Err(Errno::EAGAIN) => return result,
-                Err(errno) => return Err(errno),
-            }
-        }
+        self.exchange(requests).map(drop)
     }
 
-    /// Asks for all that there is of a kind of thing.
-    pub fn dump<M>(&self, request: M) -> nix::Result<Vec<M>>
+    /// Asks for a thing, or with `NLM_F_DUMP` for all that there are of its kind.
+    pub fn ask<M>(&self, question: Request<M>) -> nix::Result<Vec<M>>
     where
         M: NetlinkSerializable + NetlinkDeserializable,
     {
-        send(self.0.as_raw_fd(), &packet(NLM_F_DUMP, request), MsgFlags::empty())?;
-        let mut things = Vec::new();
-        loop {
-            let answer = self.receive(MsgFlags::empty())?;
-            for message in each(&answer) {
-                error_in(message)?;
-                if NetlinkBuffer::new(message).message_type() == NLMSG_DONE {
-                    return Ok(things);
-                }
-                // What this library cannot parse is of a kind that is not looked for here.
-                let message = NetlinkMessage::deserialize(message).map(NetlinkMessage::into_parts);
-                if let Ok((_, NetlinkPayload::InnerMessage(thing))) = message {
-                    things.push(thing);
-                }
-            }
-        }
+        // What the library cannot parse is of a kind that is not looked for here.
+        let thing = |message: &[u8]| match NetlinkMessage::deserialize(message).ok()?.into_parts() {
+            (_, NetlinkPayload::InnerMessage(thing)) => Some(thing),
+            _ => None,
+        };
+        let answers = self.exchange([question])?;
+        Ok(answers.iter().flat_map(|answer| each(answer)).filter_map(thing).collect())
     }
 
-    fn receive(&self, flags: MsgFlags) -> nix::Result<Vec<u8>> {
-        let mut buffer = vec![0; 64 << 10]; // the kernel sends no more than 32 KiB at a time
-        let length = recv(self.0.as_raw_fd(), &mut buffer, flags)?;
-        buffer.truncate(length);
-        Ok(buffer)
+    /// Sends requests, and reads what the kernel has to say, which it has said by then: errors,
+    /// and what was asked for. Success is silent, as no request asks to be acknowledged.
+    fn exchange<M: NetlinkSerializable>(
+        &self,
+        requests: impl IntoIterator<Item = Request<M>>,
+    ) -> nix::Result<Vec<Vec<u8>>> {
+        let packets = requests.into_iter().flat_map(|(flags, message)| packet(flags, message));
+        send(self.0.as_raw_fd(), &packets.collect::<Vec<u8>>(), MsgFlags::empty())?;
+        // All is read, also after an error: nothing is left for the next request to trip over.
+        let (mut answers, mut result) = (Vec::new(), Ok(()));
+        loop {
+            let mut buffer = vec![0; 64 << 10]; // the kernel sends no more than 32 KiB at a time
+            match recv(self.0.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT) {
+                Ok(length) => buffer.truncate(length),
+                Err(Errno::EAGAIN) => return result.map(|()| answers),
+                Err(errno) => return Err(errno),
+            }
+            result = result.and(each(&buffer).try_for_each(error_in));
+            answers.push(buffer);
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::net::Ipv4Addr;
 
-use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL};
 use netlink_packet_route::{
     AddressFamily, RouteNetlinkMessage,
     address::{AddressAttribute, AddressMessage},
@@ -20,6 +20,14 @@ use crate::{Subnet, netlink::Netlink};
 
 /// A hardware address.
 pub(crate) type Mac = [u8; 6];
+
+/// The far end of a veth pair: `peer name NAME address MAC netns PID`.
+pub(crate) struct Peer {
+    pub name: &'static str,
+    pub mac: Mac,
+    /// A process of the network namespace that it is made in.
+    pub netns: Pid,
+}
 
 /// A socket to the kernel's links, addresses and routes, in one network namespace.
 pub(crate) struct Rtnetlink(Netlink);
@@ -49,24 +57,19 @@ impl Rtnetlink {
         self.add(RouteNetlinkMessage::NewLink(link))
     }
 
-    /// `ip link add NAME up master BRIDGE type veth peer name PEER address MAC netns PID`
-    pub fn add_veth(
-        &self,
-        name: &str,
-        bridge: &str,
-        peer: &str,
-        mac: Mac,
-        netns: Pid,
-    ) -> nix::Result<()> {
+    /// `ip link add NAME up mtu MTU master BRIDGE type veth peer name …`
+    pub fn add_veth(&self, name: &str, bridge: &str, mtu: u32, peer: Peer) -> nix::Result<()> {
         let mut far = LinkMessage::default();
         far.attributes = vec![
-            LinkAttribute::IfName(peer.into()),
-            LinkAttribute::Address(mac.into()),
-            LinkAttribute::NetNsPid(netns.as_raw().cast_unsigned()),
+            LinkAttribute::IfName(peer.name.into()),
+            LinkAttribute::Mtu(mtu),
+            LinkAttribute::Address(peer.mac.into()),
+            LinkAttribute::NetNsPid(peer.netns.as_raw().cast_unsigned()),
         ];
         let mut near = up(0);
         near.attributes = vec![
             LinkAttribute::IfName(name.into()),
+            LinkAttribute::Mtu(mtu),
             LinkAttribute::Controller(if_nametoindex(bridge)?),
             LinkAttribute::LinkInfo(vec![
                 LinkInfo::Kind(InfoKind::Veth),
@@ -115,12 +118,23 @@ impl Rtnetlink {
         self.add(RouteNetlinkMessage::NewRoute(route))
     }
 
-    /// `ip route show table all`: where IPv4 routes lead to, default routes left out.
-    pub fn destinations(&self) -> nix::Result<Vec<Subnet>> {
+    /// `ip route show table all`
+    pub fn routes(&self) -> nix::Result<Vec<Route>> {
         let mut all = RouteMessage::default();
         all.header.address_family = AddressFamily::Inet;
-        let routes = self.0.dump(RouteNetlinkMessage::GetRoute(all))?;
-        Ok(routes.iter().filter_map(destination).collect())
+        let routes = self.0.ask((NLM_F_DUMP, RouteNetlinkMessage::GetRoute(all)))?;
+        Ok(routes.iter().filter_map(Route::of).collect())
+    }
+
+    /// `ip link show INDEX`: the longest packet, in bytes, that the link can carry.
+    pub fn mtu(&self, index: u32) -> nix::Result<Option<u32>> {
+        let mut link = LinkMessage::default();
+        link.header.index = index;
+        let found = self.0.ask((0, RouteNetlinkMessage::GetLink(link)))?;
+        Ok(found.iter().find_map(|message| match message {
+            RouteNetlinkMessage::NewLink(link) => link.attributes.iter().find_map(mtu),
+            _ => None,
+        }))
     }
 
     fn add(&self, message: RouteNetlinkMessage) -> nix::Result<()> {
@@ -137,13 +151,42 @@ fn up(index: u32) -> LinkMessage {
     link
 }
 
-fn destination(message: &RouteNetlinkMessage) -> Option<Subnet> {
-    let RouteNetlinkMessage::NewRoute(route) = message else { return None };
-    let length = route.header.destination_prefix_length;
-    route.attributes.iter().find_map(|attribute| match attribute {
-        RouteAttribute::Destination(RouteAddress::Inet(address)) if length > 0 => {
-            Some(Subnet::around(*address, length))
-        }
+fn mtu(attribute: &LinkAttribute) -> Option<u32> {
+    match attribute {
+        LinkAttribute::Mtu(mtu) => Some(*mtu),
         _ => None,
-    })
+    }
+}
+
+/// A route of IPv4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Route {
+    /// A subnet of length 0 is everywhere: this is a default route then.
+    pub destination: Subnet,
+    /// The number of the link that it leaves by, if that is one.
+    pub link: Option<u32>,
+    /// Of several routes to a place, that with the lowest is taken.
+    pub metric: u32,
+}
+
+impl Route {
+    fn of(message: &RouteNetlinkMessage) -> Option<Self> {
+        let RouteNetlinkMessage::NewRoute(route) = message else { return None };
+        let (mut to, mut link, mut metric) = (Ipv4Addr::UNSPECIFIED, None, 0);
+        for attribute in &route.attributes {
+            match attribute {
+                RouteAttribute::Destination(RouteAddress::Inet(address)) => to = *address,
+                RouteAttribute::Oif(index) => link = Some(*index),
+                RouteAttribute::Priority(priority) => metric = *priority,
+                _ => {}
+            }
+        }
+        let destination = Subnet::around(to, route.header.destination_prefix_length);
+        Some(Self { destination, link, metric })
+    }
+
+    /// Whether it leads to everywhere else.
+    pub fn is_default(&self) -> bool {
+        self.destination.length() == 0
+    }
 }

@@ -74,8 +74,11 @@ impl Layer for RunDir {
         // While this is held, nobody takes the new directory, not yet locked, for an abandoned one.
         let _base = lock_base()?;
         clear_abandoned();
+        if self.path.exists() {
+            bail!("there is a container with the id {} already", self.id);
+        }
         explain.act(
-            sh(["mkdir".as_ref(), "--mode=711".as_ref(), self.path.as_os_str()]),
+            sh(["mkdir".as_ref(), "-p".as_ref(), "--mode=711".as_ref(), self.path.as_os_str()]),
             format_args!("making the run directory {}", self.path.display()),
             || make_dir(&self.path),
         )?;
@@ -86,12 +89,14 @@ impl Layer for RunDir {
 
     fn release(&mut self, explain: &Explain) -> Result<()> {
         if self.lock.is_some() {
+            let _base = lock_base()?;
             explain.act(
                 sh(["rm".as_ref(), "-r".as_ref(), self.path.as_os_str()]),
                 format_args!("removing the run directory {}", self.path.display()),
                 || fs::remove_dir_all(&self.path),
             )?;
             self.lock = None;
+            let _ = fs::remove_dir(base()); // which fails unless this was the last
         }
         Ok(())
     }
@@ -134,8 +139,19 @@ fn make_base() -> Result<()> {
 
 /// Makes the directory of run directories if it is not there, and locks it for this process.
 pub(crate) fn lock_base() -> Result<Flock<File>> {
-    make_base()?;
-    lock(&base(), FlockArg::LockExclusive).context("locking the run directories")
+    loop {
+        make_base()?;
+        let found =
+            |dir: &File| Some((dir.metadata().ok()?.ino(), fs::metadata(base()).ok()?.ino()));
+        match lock(&base(), FlockArg::LockExclusive) {
+            Ok(dir) if found(&dir).is_some_and(|(locked, there)| locked == there) => {
+                return Ok(dir);
+            }
+            // The last container has removed it, before or while this process waited.
+            Ok(_) | Err(Errno::ENOENT) => {}
+            Err(errno) => return Err(errno).context("locking the run directories"),
+        }
+    }
 }
 
 /// Others may go through it to a name that they know, and see or change nothing. The mode does not
