@@ -114,11 +114,11 @@ pub(crate) fn leave(explain: &Explain, id: &str) -> Result<()> {
     let own = |lease: &Lease| lease.id == id;
     // The kernel takes its time over a link (some 20 ms), for which nobody else has to wait: the
     // address, and so the link's name, stays this container's until its lease is given back.
-    let leases = Pool::lock()?.leases()?;
+    let leases = Pool::lock(explain)?.leases()?;
     for lease in leases.into_iter().filter(own) {
         delete_link(explain, &rtnetlink, &lease.link())?;
     }
-    let pool = Pool::lock()?;
+    let pool = Pool::lock(explain)?;
     for lease in pool.leases()?.into_iter().filter(own) {
         forget(explain, &pool, &lease)?;
     }
@@ -131,14 +131,14 @@ pub(crate) fn tidy(explain: &Explain) -> Result<()> {
         return Ok(());
     }
     let rtnetlink = Rtnetlink::open().context("opening a netlink socket")?;
-    tidy_up(explain, &rtnetlink, Pool::lock()?)
+    tidy_up(explain, &rtnetlink, Pool::lock(explain)?)
 }
 
 fn tidy_up(explain: &Explain, rtnetlink: &Rtnetlink, pool: Pool) -> Result<()> {
     reclaim(explain, rtnetlink, &pool)?;
     if pool.leases()?.is_empty() {
         take_down(explain, rtnetlink, &pool)?;
-        pool.dissolve()?;
+        pool.dissolve(explain)?;
     }
     Ok(())
 }

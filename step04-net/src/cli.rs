@@ -6,7 +6,7 @@ use anyhow::Result;
 use nix::unistd::gethostname;
 use step03::{Container, Mount, Propagation, Step, Uts};
 
-use crate::{AddHost, Net, Network, Publish, RunDir, Subnet};
+use crate::{AddHost, Net, Network, Publish, RunDir, Subnet, files};
 
 /// The flags of step 4.
 #[derive(clap::Args, Debug)]
@@ -39,7 +39,7 @@ pub struct NetArgs {
     pub subnet: Option<Subnet>,
 
     /// Resolver, in place of the host's; may be repeated
-    #[arg(long, value_name = "IP")]
+    #[arg(long, value_name = "IP", value_parser = files::resolver)]
     pub dns: Vec<IpAddr>,
 
     /// A name for /etc/hosts; the address `host-gateway` is the host's; may be repeated

@@ -59,6 +59,11 @@ impl FromStr for AddHost {
     }
 }
 
+/// A value of `--dns`.
+pub(crate) fn resolver(text: &str) -> Result<IpAddr> {
+    text.parse().map_err(|_| anyhow!("net: --dns {text:?}: expected an IP address"))
+}
+
 impl Files {
     /// Has them mounted over those of the rootfs, except where a volume was asked for.
     ///
@@ -84,7 +89,7 @@ impl Files {
     ) -> Result<()> {
         self.write_one(explain, "hosts", &self.hosts(network, address))?;
         self.write_one(explain, "hostname", &format!("{}\n", self.hostname))?;
-        self.write_one(explain, "resolv.conf", &self.resolv_conf(network))
+        self.write_one(explain, "resolv.conf", &self.resolv_conf(network, &host_resolv_conf()))
     }
 
     fn write_one(&self, explain: &Explain, name: &str, text: &str) -> Result<()> {
@@ -115,34 +120,35 @@ impl Files {
         text
     }
 
-    fn resolv_conf(&self, network: Network) -> String {
-        let host = host_resolv_conf();
+    /// From the host's file: other resolvers or those of the host's that can be reached, and
+    /// everything else (search domains, options).
+    fn resolv_conf(&self, network: Network, host: &str) -> String {
         let (servers, rest): (Vec<_>, Vec<_>) =
-            host.lines().partition(|line| line.starts_with("nameserver"));
-        let servers: Vec<String> = if self.dns.is_empty() {
-            let reachable = |line: &&&str| reaches(network, line);
-            servers.iter().filter(reachable).map(|line| line.to_string()).collect()
-        } else {
-            self.dns.iter().map(|address| format!("nameserver {address}")).collect()
-        };
+            host.lines().partition(|line| line.trim_start().starts_with("nameserver"));
         let mut lines: Vec<_> = rest.into_iter().map(str::to_string).collect();
+        let servers: Vec<_> = match &self.dns[..] {
+            [] => servers.iter().filter_map(|line| reached(network, line)).collect(),
+            given => given.iter().map(IpAddr::to_string).collect(),
+        };
         if servers.is_empty() {
             lines.push("# No resolver of the host can be reached from here; see --dns.".into());
         }
-        lines.extend(servers);
+        lines.extend(servers.iter().map(|server| format!("nameserver {server}")));
         lines.join("\n") + "\n"
     }
 }
 
-/// Whether the host's resolver in this line can be reached from the container.
-fn reaches(network: Network, line: &str) -> bool {
-    let address = line.split_whitespace().nth(1).and_then(|address| address.parse().ok());
-    match network {
+/// The resolver in a line of the host's file, if it can be reached from the container.
+fn reached(network: Network, line: &str) -> Option<String> {
+    let server = line.split_whitespace().nth(1)?;
+    let address: Option<Ipv4Addr> = server.parse().ok();
+    let reached = match network {
         Network::Host => true,
         Network::None => false,
         // The bridge speaks IPv4, and 127.0.0.1 is the container itself.
-        Network::Bridge => address.is_some_and(|address: Ipv4Addr| !address.is_loopback()),
-    }
+        Network::Bridge => address.is_some_and(|address| !address.is_loopback()),
+    };
+    reached.then(|| server.to_string())
 }
 
 /// The host's `/etc/resolv.conf`, or the file with the true resolvers where that names only
@@ -154,5 +160,45 @@ fn host_resolv_conf() -> String {
     match servers.next().map(str::trim) {
         Some("127.0.0.53") if servers.next().is_none() => read("/run/systemd/resolve/resolv.conf"),
         _ => file,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    const NONE: &str = "# No resolver of the host can be reached from here; see --dns.\n";
+
+    #[rstest]
+    #[case(Network::Bridge, "nameserver 192.0.2.53\n", "nameserver 192.0.2.53\n")]
+    #[case(Network::Bridge, "nameserver 127.0.0.53\noptions edns0\n", &format!("options edns0\n{NONE}"))]
+    #[case(
+        Network::Bridge,
+        "nameserver ::1\nnameserver 2001:db8::53\nnameserver fe80::1%eth0\n",
+        NONE
+    )]
+    #[case(
+        Network::Bridge,
+        "nameserver 127.0.0.1\nnameserver 192.0.2.53\nsearch a b\n",
+        "search a b\nnameserver 192.0.2.53\n"
+    )]
+    #[case(Network::Bridge, "", NONE)]
+    #[case(Network::Host, "nameserver 127.0.0.53\n", "nameserver 127.0.0.53\n")]
+    #[case(Network::None, "nameserver 192.0.2.53\n", NONE)]
+    fn only_resolvers_that_can_be_reached_are_kept(
+        #[case] network: Network,
+        #[case] host: &str,
+        #[case] wanted: &str,
+    ) {
+        assert_eq!(Files::default().resolv_conf(network, host), wanted);
+    }
+
+    #[test]
+    fn given_resolvers_replace_the_hosts() {
+        let dns = vec![IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2])];
+        let files = Files { dns, ..Files::default() };
+        let text = files.resolv_conf(Network::None, "search a\nnameserver 192.0.2.53\n");
+        assert_eq!(text, "search a\nnameserver 192.0.2.1\nnameserver 192.0.2.2\n");
     }
 }

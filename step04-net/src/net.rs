@@ -119,10 +119,9 @@ impl Net {
     fn join(&mut self, explain: &Explain) -> Result<(Lease, Subnet)> {
         let joined = self.joined.insert(Joined { place: None, reserved: Vec::new() });
         for publish in &self.publish {
-            let reserved = publish.reserve();
-            joined.reserved.extend(reserved.with_context(|| format!("--publish {publish}"))?);
+            joined.reserved.extend(publish.reserve()?);
         }
-        let pool = Pool::lock()?;
+        let pool = Pool::lock(explain)?;
         let rtnetlink = Rtnetlink::open().context("opening a netlink socket")?;
         bridge::reclaim(explain, &rtnetlink, &pool)?;
         let subnet = bridge::ready(explain, &rtnetlink, &pool, self.subnet)?;
@@ -171,12 +170,19 @@ impl Layer for Net {
         let peer = Peer { name: ETH0, mac: bridge::mac(address), netns: child };
         explain.act(
             format_args!(
-                "ip link add {link} up mtu {mtu} master {BRIDGE} type veth \
+                "ip link add {link} mtu {mtu} master {BRIDGE} type veth \
                  peer name {ETH0} mtu {mtu} address {} netns {child}",
                 bridge::mac_text(address)
             ),
             format_args!("making the veth pair {link} and {ETH0}"),
             || rtnetlink.add_veth(&link, BRIDGE, mtu, peer),
+        )?;
+        sysctl::without_ipv6(explain, &link)?;
+        // Hairpin: so that a container can reach itself by a port that it has published.
+        explain.act(
+            format_args!("ip link set {link} up type bridge_slave hairpin on"),
+            format_args!("switching {link} on"),
+            || rtnetlink.set_port_up(&link),
         )
     }
 

@@ -60,15 +60,16 @@ impl Pool {
     }
 
     /// Waits for the lock.
-    pub fn lock() -> Result<Self> {
-        let lock = run_dir::lock_base()?;
-        let dir = dir()?;
-        match DirBuilder::new().mode(0o700).create(&dir) {
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-                Err(error).with_context(|| format!("making {}", dir.display()))
-            }
-            _ => Ok(Self { dir, _lock: lock }),
+    pub fn lock(explain: &Explain) -> Result<Self> {
+        let (lock, dir) = (run_dir::lock_base()?, dir()?);
+        if !dir.exists() {
+            explain.act(
+                sh(["mkdir".as_ref(), "--mode=700".as_ref(), dir.as_os_str()]),
+                format_args!("making the pool's directory {}", dir.display()),
+                || DirBuilder::new().mode(0o700).create(&dir),
+            )?;
         }
+        Ok(Self { dir, _lock: lock })
     }
 
     /// Every address that is taken, by the living or the dead.
@@ -105,7 +106,8 @@ impl Pool {
         let taken: Vec<_> = self.leases()?.iter().map(|lease| lease.address).collect();
         let free = subnet.hosts().find(|address| !taken.contains(address));
         let address = free.ok_or_else(|| {
-            anyhow!("no address is left in {subnet}: {} containers have them all", taken.len())
+            let all = subnet.hosts().count();
+            anyhow!("no address is left in {subnet}: other containers have all {all}")
         })?;
         let lease = Lease { address, id: id.to_string(), publish: publish.to_vec() };
         let mut text = format!("{id}\n");
@@ -151,9 +153,13 @@ impl Pool {
     }
 
     /// Forgets everything, when the last container has left.
-    pub fn dissolve(self) -> Result<()> {
+    pub fn dissolve(self, explain: &Explain) -> Result<()> {
         let dir = &self.dir;
-        fs::remove_dir_all(dir).with_context(|| format!("removing {}", dir.display()))
+        explain.act(
+            sh(["rm".as_ref(), "-r".as_ref(), dir.as_os_str()]),
+            format_args!("removing {}", dir.display()),
+            || fs::remove_dir_all(dir),
+        )
     }
 
     /// All at once: whoever is killed half-way leaves the old file, or none.

@@ -2,12 +2,13 @@
 
 use std::{
     fmt,
+    io::{self, ErrorKind},
     net::{Ipv4Addr, TcpListener, UdpSocket},
     ops::RangeInclusive,
     str::FromStr,
 };
 
-use anyhow::{Context, Error, Result, anyhow};
+use anyhow::{Error, Result, anyhow};
 
 /// What a value of `--publish` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,13 +48,27 @@ impl Publish {
     pub(crate) fn reserve(&self) -> Result<Vec<Reserved>> {
         let reserve = |port| {
             let socket = (self.address, port);
-            match self.protocol {
+            let reserved = match self.protocol {
                 Protocol::Tcp => TcpListener::bind(socket).map(Reserved::Tcp),
                 Protocol::Udp => UdpSocket::bind(socket).map(Reserved::Udp),
-            }
-            .with_context(|| format!("taking port {port}/{} of the host", self.protocol))
+            };
+            reserved.map_err(|error| self.refusal(port, &error))
         };
         self.pairs().map(|(port, _)| reserve(port)).collect()
+    }
+
+    fn refusal(&self, port: u16, error: &io::Error) -> Error {
+        let (address, protocol) = (self.address, self.protocol);
+        match error.kind() {
+            ErrorKind::AddrInUse => anyhow!(
+                "--publish {self}: port {port}/{protocol} of the host is in use, by a server or by \
+                 another container"
+            ),
+            ErrorKind::AddrNotAvailable => {
+                anyhow!("--publish {self}: {address} is no address of this host")
+            }
+            _ => anyhow!("--publish {self}: taking port {port}/{protocol} of the host: {error}"),
+        }
     }
 }
 

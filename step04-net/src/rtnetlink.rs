@@ -8,7 +8,10 @@ use netlink_packet_core::{NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL};
 use netlink_packet_route::{
     AddressFamily, RouteNetlinkMessage,
     address::{AddressAttribute, AddressMessage},
-    link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage},
+    link::{
+        InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoPortKind, InfoVeth, LinkAttribute,
+        LinkFlags, LinkInfo, LinkMessage,
+    },
     route::{
         RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope,
         RouteType,
@@ -57,7 +60,7 @@ impl Rtnetlink {
         self.add(RouteNetlinkMessage::NewLink(link))
     }
 
-    /// `ip link add NAME up mtu MTU master BRIDGE type veth peer name …`
+    /// `ip link add NAME mtu MTU master BRIDGE type veth peer name …`
     pub fn add_veth(&self, name: &str, bridge: &str, mtu: u32, peer: Peer) -> nix::Result<()> {
         let mut far = LinkMessage::default();
         far.attributes = vec![
@@ -66,7 +69,7 @@ impl Rtnetlink {
             LinkAttribute::Address(peer.mac.into()),
             LinkAttribute::NetNsPid(peer.netns.as_raw().cast_unsigned()),
         ];
-        let mut near = up(0);
+        let mut near = LinkMessage::default();
         near.attributes = vec![
             LinkAttribute::IfName(name.into()),
             LinkAttribute::Mtu(mtu),
@@ -83,6 +86,18 @@ impl Rtnetlink {
     pub fn set_up(&self, name: &str) -> nix::Result<()> {
         let link = up(if_nametoindex(name)?);
         self.0.request([(0, RouteNetlinkMessage::SetLink(link))])
+    }
+
+    /// `ip link set NAME up type bridge_slave hairpin on`: of a port of a bridge, which may send
+    /// packets back to where they came from.
+    pub fn set_port_up(&self, name: &str) -> nix::Result<()> {
+        let mut port = up(if_nametoindex(name)?);
+        let hairpin = InfoBridgePort::HairpinMode(true);
+        port.attributes = vec![LinkAttribute::LinkInfo(vec![
+            LinkInfo::PortKind(InfoPortKind::Bridge),
+            LinkInfo::PortData(InfoPortData::BridgePort(vec![hairpin])),
+        ])];
+        self.0.request([(0, RouteNetlinkMessage::NewLink(port))])
     }
 
     /// `ip link del NAME`; of a veth pair this takes both ends.

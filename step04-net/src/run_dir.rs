@@ -96,7 +96,9 @@ impl Layer for RunDir {
                 || fs::remove_dir_all(&self.path),
             )?;
             self.lock = None;
-            let _ = fs::remove_dir(base()); // which fails unless this was the last
+            if fs::remove_dir(base()).is_ok() {
+                explain.say(sh(["rmdir".as_ref(), base().as_os_str()])); // this was the last
+            }
         }
         Ok(())
     }

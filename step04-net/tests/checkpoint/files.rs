@@ -1,0 +1,70 @@
+//! `/etc/hosts`, `/etc/hostname` and `/etc/resolv.conf`.
+
+use anyhow::Result;
+use conformance::{Rootfs, Sandbox, expect};
+use serde_json::json;
+
+use crate::scene::step04;
+
+const HOSTS: &str = "file:/etc/hosts";
+
+pub fn names_are_found_by_the_containers_own_files(sandbox: &Sandbox) -> Result<()> {
+    let look = ["report", "hostname", HOSTS, "file:/etc/hostname"];
+    let before = sandbox.probe(look).output()?.json()?;
+    let run = step04(sandbox).args(["--hostname", "box", "--network", "bridge"]);
+    let inside = run.probe(look).output()?.json()?;
+    expect::equal(
+        "/etc/hosts",
+        &inside[HOSTS],
+        "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n10.88.0.2 box\n",
+        "hosts(5)",
+    )?;
+    expect::equal("/etc/hostname", &inside["file:/etc/hostname"], "box\n", "hostname(5)")?;
+    let after = sandbox.probe(look).output()?.json()?;
+    expect::same("the host's files", &after, &before, "mount_namespaces(7)")?;
+
+    let run = step04(sandbox).args(["--hostname", "box", "--network", "none"]);
+    let inside = run.probe(["resolve", "box"]).output()?.json()?;
+    expect::equal("box without a network", &inside, json!(["127.0.0.1"]), "hosts(5)")
+}
+
+pub fn the_files_are_mounted_into_any_rootfs(sandbox: &Sandbox) -> Result<()> {
+    let rootfs = Rootfs::new()?;
+    for more in [None, Some("--read-only")] {
+        let run = step04(sandbox).rootfs(&rootfs).args(["--hostname", "box"]).args(more);
+        let inside = run.probe(["resolve", "box"]).output()?.json()?;
+        expect::equal("box", &inside, json!(["10.88.0.2"]), "hosts(5)")?;
+    }
+    let run = step04(sandbox).rootfs(&rootfs).args(["--network", "host", "--hostname", "box"]);
+    let inside = run.probe(["resolve", "box"]).output()?.json()?;
+    expect::equal("box with the host's network", &inside, json!(["127.0.0.1"]), "hosts(5)")
+}
+
+pub fn resolvers_and_names_can_be_given(sandbox: &Sandbox) -> Result<()> {
+    let run = step04(sandbox).args(["--dns", "192.0.2.53", "--dns", "2001:db8::53"]).args([
+        "--add-host",
+        "db:192.0.2.7",
+        "--add-host",
+        "host:host-gateway",
+    ]);
+    let inside =
+        run.probe(["report", "hostname", HOSTS, "file:/etc/resolv.conf"]).output()?.json()?;
+    let resolv = inside["file:/etc/resolv.conf"].as_str().unwrap_or_default();
+    let servers: Vec<_> = resolv.lines().filter(|line| line.starts_with("nameserver")).collect();
+    let wanted = ["nameserver 192.0.2.53", "nameserver 2001:db8::53"];
+    expect::equal("the resolvers", &servers, wanted, "resolv.conf(5)")?;
+    let hosts = inside[HOSTS].as_str().unwrap_or_default();
+    expect::contains("/etc/hosts", hosts, "\n192.0.2.7 db\n10.88.0.1 host\n", "hosts(5)")
+}
+
+pub fn a_volume_comes_before_the_files(sandbox: &Sandbox) -> Result<()> {
+    let file = sandbox.dir().join("hosts");
+    std::fs::write(&file, "192.0.2.9 mine\n")?;
+    let volume = format!("{}:/etc/hosts", file.display());
+    let inside = step04(sandbox)
+        .args(["-v", &volume])
+        .probe(["report", "hostname", HOSTS])
+        .output()?
+        .json()?;
+    expect::equal("/etc/hosts", &inside[HOSTS], "192.0.2.9 mine\n", "mount(8)")
+}
