@@ -4,7 +4,9 @@ use std::{
     ffi::OsString,
     fs,
     io::{Error, Write, stdout},
-    process::ExitCode,
+    os::unix::process::CommandExt,
+    path::Path,
+    process::{Command, ExitCode},
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -17,11 +19,17 @@ pub fn run(verb: &str, args: &[OsString]) -> Option<Result<ExitCode>> {
         "signal" => kill_self(args),
         "sleep" => sleep_for(args),
         "echo" => echo(args),
+        "show-args" => show_args(args),
         "trap" => trap(),
+        "wait" => wait(),
         "orphans" => orphans(args),
         "fork-bomb" => fork_bomb(args),
         "background" => background(args),
+        "orphan" => orphan(args),
+        "nap" => nap(args),
         "seq" => sequence(args),
+        "exec" => exec(args),
+        "in-user-namespace" => in_user_namespace(args),
         _ => return None,
     })
 }
@@ -44,9 +52,14 @@ fn kill_self(args: &[OsString]) -> Result<ExitCode> {
 
 /// `sleep SECONDS`: prints `ready` first.
 fn sleep_for(args: &[OsString]) -> Result<ExitCode> {
+    say("ready");
+    nap(args)
+}
+
+/// `nap SECONDS`: the same in silence.
+fn nap(args: &[OsString]) -> Result<ExitCode> {
     let seconds = text(args, 0, "the seconds")?;
     let seconds: f64 = seconds.parse().map_err(|_| format!("not a number: {seconds}"))?;
-    say("ready");
     sleep(Duration::from_secs_f64(seconds));
     Ok(ExitCode::SUCCESS)
 }
@@ -54,6 +67,12 @@ fn sleep_for(args: &[OsString]) -> Result<ExitCode> {
 fn echo(args: &[OsString]) -> Result<ExitCode> {
     let words: Vec<_> = args.iter().map(|word| word.to_string_lossy()).collect();
     println!("{}", words.join(" "));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `show-args ARGS…`: prints them as a list.
+fn show_args(args: &[OsString]) -> Result<ExitCode> {
+    println!("{}", Json::list(args.iter().map(|arg| Json::from(arg.as_os_str()))));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -71,6 +90,20 @@ fn trap() -> Result<ExitCode> {
     };
     say(&format!("got {signal}"));
     Ok(ExitCode::from(u8::try_from(40 + signal).unwrap_or(40)))
+}
+
+/// `wait`: prints `ready` and goes on when SIGUSR1 comes.
+fn wait() -> Result<ExitCode> {
+    let mut set = sys::SigSet([0; 16]);
+    set.0[0] = 1 << (10 - 1);
+    // SAFETY: the set lives through the calls, which ask for no further information.
+    unsafe {
+        sys::sigprocmask(0, &raw const set, std::ptr::null_mut());
+        say("ready");
+        sys::sigwaitinfo(&raw const set, std::ptr::null_mut());
+        sys::sigprocmask(1, &raw const set, std::ptr::null_mut());
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// `orphans N`: makes N orphans that end, then tells how many zombies `/proc` shows in its own
@@ -110,11 +143,16 @@ fn orphans(args: &[OsString]) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Processes that have ended and that nobody has waited for, by number.
+/// Processes of this PID namespace that have ended and that nobody has waited for, by number.
 fn zombies() -> Vec<u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let namespace = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
+    let own = namespace("self");
     pids.filter(|pid| {
+        if namespace(&pid.to_string()) != own {
+            return false;
+        }
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z'))
     })
@@ -168,9 +206,32 @@ fn background(args: &[OsString]) -> Result<ExitCode> {
     }
 }
 
-/// `seq A… -- B… -- C…`: one after another, in this process; ends at the first that fails.
+/// `orphan VERB ARGS…`: a grandchild does it, whose parent is gone by then.
+fn orphan(args: &[OsString]) -> Result<ExitCode> {
+    // SAFETY: this process has one thread; the child only forks and ends.
+    unsafe {
+        let child = sys::check(sys::fork()).map_err(|error| failed("fork", &error))?;
+        if child == 0 {
+            if sys::fork() != 0 {
+                sys::_exit(0);
+            }
+            sleep(Duration::from_millis(20));
+            return crate::run(args);
+        }
+        sys::waitpid(child as i32, std::ptr::null_mut(), 0);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `seq A… -- B… -- C…`: one after another, in this process; ends at the first that fails. `exec`
+/// takes all that is left.
 fn sequence(args: &[OsString]) -> Result<ExitCode> {
-    for words in args.split(|word| word == "--") {
+    let mut rest = args;
+    while !rest.is_empty() {
+        let end = rest.iter().position(|word| word == "--").filter(|_| rest[0] != "exec");
+        let end = end.unwrap_or(rest.len());
+        let words = &rest[..end];
+        rest = rest.get(end + 1..).unwrap_or_default();
         let code = crate::run(words)?;
         let _ = stdout().flush();
         if code != ExitCode::SUCCESS {
@@ -178,6 +239,26 @@ fn sequence(args: &[OsString]) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// `exec CMD…`: becomes another program.
+fn exec(args: &[OsString]) -> Result<ExitCode> {
+    let (program, args) = args.split_first().ok_or("the program is missing")?;
+    let error = Command::new(program).args(args).exec();
+    Err(failed(Path::new(program).display(), &error))
+}
+
+/// `in-user-namespace VERB ARGS…`: as root of a new user namespace.
+fn in_user_namespace(args: &[OsString]) -> Result<ExitCode> {
+    // SAFETY: they take nothing.
+    let (user, group) = unsafe { (sys::geteuid(), sys::getegid()) };
+    // SAFETY: it takes a number.
+    sys::check(unsafe { sys::unshare(0x1000_0000) }).map_err(|error| failed("unshare", &error))?;
+    fs::write("/proc/self/setgroups", "deny")
+        .and_then(|()| fs::write("/proc/self/uid_map", format!("0 {user} 1")))
+        .and_then(|()| fs::write("/proc/self/gid_map", format!("0 {group} 1")))
+        .map_err(|error| failed("mapping ids", &error))?;
+    crate::run(args)
 }
 
 /// Prints a line at once, whatever standard output is.

@@ -17,6 +17,8 @@ unsafe extern "C" {
     pub fn sigprocmask(how: c_int, set: *const SigSet, old: *mut SigSet) -> c_int;
     pub fn sigwaitinfo(set: *const SigSet, info: *mut c_void) -> c_int;
     pub fn setsid() -> c_int;
+    pub fn geteuid() -> c_uint;
+    pub fn getegid() -> c_uint;
     pub fn getsid(pid: c_int) -> c_int;
     pub fn getpgid(pid: c_int) -> c_int;
     pub fn getresuid(real: *mut c_uint, effective: *mut c_uint, saved: *mut c_uint) -> c_int;

@@ -25,15 +25,21 @@ use crate::{Need, Sandbox, sandbox};
 /// of its own, and fails if anything is left in it.
 #[macro_export]
 macro_rules! checkpoint {
-    ($($test:ident $(: [$($need:expr),* $(,)?])?),+ $(,)?) => {
+    ($($tests:tt)+) => {
         fn main() -> ::std::process::ExitCode {
-            #[allow(unused_imports)]
-            use $crate::Need::*;
-            $crate::checkpoint::main(vec![$(
-                $crate::checkpoint::Test::new(stringify!($test), $test, &[$($($need),*)?]),
-            )+])
+            $crate::checkpoint::main($crate::tests! { $($tests)+ })
         }
     };
+}
+
+/// The list that [`checkpoint!`](crate::checkpoint!) makes, for a file with a `main` of its own.
+#[macro_export]
+macro_rules! tests {
+    ($($test:ident $(: [$($need:expr),* $(,)?])?),+ $(,)?) => {{
+        #[allow(unused_imports)]
+        use $crate::Need::*;
+        vec![$($crate::checkpoint::Test::new(stringify!($test), $test, &[$($($need),*)?]),)+]
+    }};
 }
 
 /// One test.
@@ -98,7 +104,18 @@ pub fn main(tests: Vec<Test>) -> ExitCode {
     if let Some(code) = sandbox::helper() {
         return code;
     }
+    tell_insta_where_the_workspace_is();
     let arguments = Arguments::from_args();
     let trials = tests.into_iter().map(|test| test.into_trial(arguments.list)).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Otherwise insta asks cargo, which is not everywhere where tests are run: not for every user,
+/// not in every virtual machine.
+fn tell_insta_where_the_workspace_is() {
+    const ROOT: &str = "INSTA_WORKSPACE_ROOT";
+    if std::env::var_os(ROOT).is_none() {
+        // SAFETY: this process has one thread as yet.
+        unsafe { std::env::set_var(ROOT, concat!(env!("CARGO_MANIFEST_DIR"), "/..")) };
+    }
 }

@@ -8,6 +8,7 @@
 //! | `sandbox/` | private namespaces for a test, and the processes that hold and mind them |
 //! | `run.rs` | running a program in a sandbox: arguments, time limit, signals |
 //! | `outcome.rs` | how a program ended and what it said |
+//! | `process.rs` | processes as `/proc` shows them |
 //! | `rootfs.rs` | root file systems made from the probe |
 //! | `traces.rs` | what a program has left behind |
 //! | `expect.rs` | assertions that say what was expected, what was seen, and where to read on |
@@ -33,6 +34,7 @@ pub mod checkpoint;
 pub mod expect;
 mod need;
 mod outcome;
+mod process;
 mod rootfs;
 mod run;
 mod sandbox;

@@ -2,7 +2,8 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    io::{BufRead, BufReader, Read, Write},
+    fs::File,
+    io::{self, BufRead, BufReader, Read, Write},
     os::{
         fd::AsRawFd,
         unix::{ffi::OsStrExt, net::UnixStream, process::ExitStatusExt},
@@ -15,11 +16,12 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow, bail};
-use nix::{sys::signal::Signal, unistd::Pid};
+use nix::{pty::openpty, sys::signal::Signal, unistd::Pid};
 use serde_json::Value;
 
 use crate::{
     End, Outcome, Rootfs, Sandbox,
+    process::descendants,
     sandbox::{Order, Said},
 };
 
@@ -42,6 +44,7 @@ pub struct Run<'a> {
     probe: PathBuf,
     blocked: Vec<i32>,
     ignored: Vec<i32>,
+    terminal: bool,
     descriptors: Vec<i32>,
 }
 
@@ -69,6 +72,7 @@ impl<'a> Run<'a> {
             probe: sandbox.probe_path(),
             blocked: Vec::new(),
             ignored: Vec::new(),
+            terminal: false,
             descriptors: Vec::new(),
         }
     }
@@ -141,8 +145,15 @@ impl<'a> Run<'a> {
         self
     }
 
-    /// Starts the program with descriptor `number` open: the host's root directory, which no
-    /// container should get.
+    /// Runs it on a terminal of its own, which is its standard input, output and error: what it
+    /// says comes back as standard output, and with `\r\n` for `\n`. See pty(7).
+    pub fn terminal(mut self) -> Self {
+        self.terminal = true;
+        self
+    }
+
+    /// Starts the program with descriptor `number`, a high one, open: the host's root directory,
+    /// which no container should get.
     pub fn descriptor(mut self, number: i32) -> Self {
         self.descriptors.push(number);
         self
@@ -169,12 +180,20 @@ impl<'a> Run<'a> {
             cwd: self.cwd.to_str().context("the working directory is not UTF-8")?.to_owned(),
             blocked: self.blocked.clone(),
             ignored: self.ignored.clone(),
+            terminal: self.terminal,
             descriptors: self.descriptors.clone(),
         };
         let mut command = order.command(self.program.as_os_str(), &self.args);
         command.env_clear().envs(self.env.iter().map(|(name, value)| (name, value)));
-        command.stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() });
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let terminal = self.terminal.then(|| openpty(None, None)).transpose();
+        let terminal = terminal.context("opening a terminal")?;
+        if let Some(terminal) = &terminal {
+            let side = || terminal.slave.try_clone();
+            command.stdin(side()?).stdout(side()?).stderr(side()?);
+        } else {
+            command.stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() });
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        }
         let fd = theirs.as_raw_fd();
         let keep_open = move || {
             // SAFETY: fcntl(2) on a descriptor that the parent holds open.
@@ -184,8 +203,8 @@ impl<'a> Run<'a> {
         // SAFETY: one system call, and no allocation, between fork and exec.
         unsafe { std::os::unix::process::CommandExt::pre_exec(&mut command, keep_open) };
         let minder = command.spawn().context("starting the minder")?;
-        drop(theirs);
-        Running::new(self, minder, socket)
+        drop((theirs, command)); // and with the command the terminal's other side
+        Running::new(self, minder, socket, terminal.map(|terminal| terminal.master.into()))
     }
 
     fn describe(&self) -> String {
@@ -202,6 +221,7 @@ pub struct Running {
     socket: BufReader<UnixStream>,
     pid: Pid,
     stdin: Option<ChildStdin>,
+    terminal: Option<File>,
     stdout: Stream,
     stderr: Stream,
     read: usize,
@@ -211,10 +231,21 @@ pub struct Running {
 }
 
 impl Running {
-    fn new(run: Run<'_>, mut minder: Child, socket: UnixStream) -> Result<Self> {
+    fn new(
+        run: Run<'_>,
+        mut minder: Child,
+        socket: UnixStream,
+        terminal: Option<File>,
+    ) -> Result<Self> {
         let mut stdin = minder.stdin.take();
-        let stdout = Stream::read(minder.stdout.take().context("no standard output")?);
-        let stderr = Stream::read(minder.stderr.take().context("no standard error")?);
+        let stdout = match (&terminal, minder.stdout.take()) {
+            (Some(terminal), _) => Stream::read(terminal.try_clone()?),
+            (None, stdout) => Stream::read(stdout.context("no standard output")?),
+        };
+        let stderr = match minder.stderr.take() {
+            Some(stderr) => Stream::read(stderr),
+            None => Stream::read(io::empty()), // a terminal has one stream
+        };
         if let (Some(pipe), Some(text)) = (&mut stdin, &run.stdin) {
             // What is longer than a pipe would wait here for a program that does not read.
             let _ = pipe.write_all(text);
@@ -225,6 +256,7 @@ impl Running {
             socket: BufReader::new(socket),
             pid: Pid::from_raw(0),
             stdin,
+            terminal,
             stdout,
             stderr,
             read: 0,
@@ -259,10 +291,30 @@ impl Running {
         Ok(line)
     }
 
+    /// Every process that descends from the program, as it is now, children before theirs: for a
+    /// runtime the first is the container's first process.
+    pub fn descendants(&self) -> Vec<Pid> {
+        descendants(self.pid)
+    }
+
+    /// Types on its terminal; `\x03` is Ctrl-C.
+    pub fn type_in(&mut self, text: &str) -> Result<()> {
+        let terminal = self.terminal.as_mut().context("it runs on no terminal")?;
+        terminal.write_all(text.as_bytes()).context("typing")
+    }
+
     /// Sends the program a signal.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         nix::sys::signal::kill(self.pid, signal)
             .with_context(|| format!("sending {signal} to {}", self.command))
+    }
+
+    /// Sends the program a signal that has no name, a real-time one. See signal(7).
+    pub fn signal_number(&self, number: i32) -> Result<()> {
+        // SAFETY: it takes numbers.
+        nix::errno::Errno::result(unsafe { libc::kill(self.pid.as_raw(), number) })
+            .map(drop)
+            .with_context(|| format!("sending signal {number} to {}", self.command))
     }
 
     /// Waits for its end. It is an error if it takes too long, or if a process outlives it.

@@ -1,11 +1,16 @@
 //! The command line that every step extends, and the `main` that every step shares.
 
-use std::{error::Error, ffi::OsString, process::ExitCode};
+use std::{
+    error::Error,
+    ffi::OsString,
+    io::{Write, stderr},
+    process::ExitCode,
+};
 
 use anyhow::Result;
 use clap::{CommandFactory, FromArgMatches, Parser, error::ErrorKind};
 
-use crate::{Container, Explain, Failure, Ipc, Process, Status, Uts};
+use crate::{Container, Explain, Failure, Ipc, Process, Status, Uts, uts};
 
 /// A step: flags, and the container that they describe.
 ///
@@ -30,11 +35,11 @@ pub struct Args {
     pub explain: bool,
 
     /// Host name in the container
-    #[arg(long, value_name = "NAME", help_heading = "UTS namespace")]
+    #[arg(long, value_name = "NAME", value_parser = uts::hostname, help_heading = "UTS namespace")]
     pub hostname: Option<String>,
 
     /// NIS domain name in the container
-    #[arg(long, value_name = "NAME", help_heading = "UTS namespace")]
+    #[arg(long, value_name = "NAME", value_parser = uts::domainname, help_heading = "UTS namespace")]
     pub domainname: Option<String>,
 
     /// The command to run, and its arguments
@@ -70,7 +75,8 @@ pub fn main<S: Step>() -> ExitCode {
     match run::<S>() {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("{}: {error:#}", S::NAME);
+            // Not `eprintln`: it panics where nobody reads, and a panic is another exit code.
+            let _ = writeln!(stderr(), "{}: {error:#}", S::NAME);
             ExitCode::from(Failure::code_of(&error))
         }
     }
@@ -82,7 +88,7 @@ fn run<S: Step>() -> Result<u8> {
     match parsed {
         Ok(cli) => Ok(cli.step.container()?.run().map(Status::code)?),
         Err(error) if error.kind() == ErrorKind::DisplayHelp => {
-            error.print()?;
+            let _ = error.print(); // `--help | head` is no error
             Ok(0)
         }
         Err(error) => Err(Failure::new(125, one_line(&error)).into()),

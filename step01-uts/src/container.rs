@@ -86,8 +86,10 @@ impl Container {
     /// Makes the container and lets it become its command. If any hook fails on either side, what
     /// was made so far is given back, and the error is that hook's.
     pub fn start(&mut self) -> Result<&Running> {
-        match self.try_start() {
-            Ok(running) => Ok(self.running.insert(running)),
+        // Held back until all is given back: a SIGTERM must not end the runtime half-way.
+        let signals = Signals::hold()?;
+        match self.try_start(&signals) {
+            Ok(child) => Ok(self.running.insert(Running { child, signals })),
             Err(error) => {
                 let _ = self.release(); // the first error is the one to tell
                 Err(error)
@@ -96,8 +98,7 @@ impl Container {
     }
 
     // ANCHOR: driver
-    fn try_start(&mut self) -> Result<Running> {
-        let signals = Signals::hold()?;
+    fn try_start(&mut self, signals: &Signals) -> Result<Child> {
         for layer in self.stack.layers() {
             let explain = self.explain.at(Side::Host, layer.name());
             layer.prepare(&explain).context(layer.name())?;
@@ -108,7 +109,7 @@ impl Container {
         let explain = self.explain.at(Side::Host, "namespaces");
         let Some(child) = clone3(&explain, self.stack.namespaces(), self.stack.born_into())? else {
             drop((opener, reports)); // the host's ends
-            child::main(self.explain, &mut self.stack, &self.process, &signals, gate, reporter)
+            child::main(self.explain, &mut self.stack, &self.process, signals, gate, reporter)
         };
         drop((gate, reporter)); // the child's ends
         let mut born = Unfinished(Some(child));
@@ -122,8 +123,7 @@ impl Container {
         while let Report::Reborn(pid) = reports.next()? {
             born = Unfinished(Some(Child::adopt(pid)?));
         }
-        let child = born.finish();
-        Ok(Running { child, signals })
+        Ok(born.finish())
     }
     // ANCHOR_END: driver
 
@@ -142,16 +142,17 @@ impl Container {
     /// Ends the container if it still runs, and gives everything back, from the top layer down.
     /// Every layer is released even if another's release fails; the first error is returned.
     pub fn release(&mut self) -> Result<()> {
-        if let Some(Running { child, signals }) = self.running.take() {
+        let signals = self.running.take().map(|Running { child, signals }| {
             drop(Unfinished(Some(child)));
-            signals.restore()?;
-        }
+            signals
+        });
         let mut result = Ok(());
         for layer in self.stack.layers().rev() {
             let explain = self.explain.at(Side::Host, layer.name());
             let released = layer.release(&explain).context(layer.name());
             result = result.and(released);
         }
+        drop(signals);
         result
     }
 }

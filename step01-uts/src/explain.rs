@@ -4,7 +4,11 @@
 //! in one place so that they cannot drift apart: it narrates the act as the shell command that
 //! would do the same, it does it, and it names it in the error if it fails.
 
-use std::{ffi::OsStr, fmt::Display};
+use std::{
+    ffi::OsStr,
+    fmt::Display,
+    io::{Write, stderr},
+};
 
 use anyhow::{Context, Result};
 
@@ -60,7 +64,8 @@ impl Explain {
                 Side::Host => "host",
                 Side::Container => "container",
             };
-            eprintln!("{side:<9}  {:<12}  {shell}", self.layer);
+            // Not `eprintln`, which panics where nobody reads any more.
+            let _ = writeln!(stderr(), "{side:<9}  {:<12}  {shell}", self.layer);
         }
     }
 }

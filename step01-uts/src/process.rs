@@ -28,12 +28,14 @@ pub struct Process {
     pub env: Vec<(OsString, OsString)>,
     /// The working directory; `None` leaves it where it is.
     pub cwd: Option<PathBuf>,
+    /// How many descriptors, after standard input, output and error, the command inherits.
+    pub preserve_fds: u32,
 }
 
 impl Process {
     /// `args` in this process's own environment and working directory.
     pub fn new(args: Vec<OsString>) -> Self {
-        Self { args, env: std::env::vars_os().collect(), cwd: None }
+        Self { args, env: std::env::vars_os().collect(), cwd: None, preserve_fds: 0 }
     }
 
     /// Sets a variable, in place of an earlier value.
@@ -70,6 +72,7 @@ impl Process {
             self.env.iter().map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()].concat()),
         )?;
         let path = c_strings([program.as_os_str().as_bytes().to_vec()])?;
+        close_doors(self.preserve_fds)?;
         let Err(errno) = execve(&path[0], &args, &env);
         Err(refusal(&program, errno))
     }
@@ -77,6 +80,9 @@ impl Process {
     /// The file to execute: a name with a slash as it stands, any other by `PATH`.
     fn find(&self) -> Result<PathBuf, Failure> {
         let name = Path::new(&self.args[0]);
+        if name.as_os_str().is_empty() {
+            return Err(Failure::new(127, "exec: the name of the command is empty"));
+        }
         if name.as_os_str().as_bytes().contains(&b'/') {
             return Ok(name.to_owned());
         }
@@ -99,6 +105,18 @@ fn cwd_is_inside_root() -> bool {
     // SAFETY: the kernel writes no more than the length that it is told.
     let length = unsafe { libc::syscall(libc::SYS_getcwd, path.as_mut_ptr(), path.len()) };
     length > 0 && path[0] == b'/'
+}
+
+/// What the caller has open beyond standard input, output and error is not the command's: be it a
+/// directory, and it would lead back to the host's files from any root. See close_range(2).
+fn close_doors(preserve: u32) -> Result<(), Failure> {
+    let (first, last) = (3 + preserve, libc::c_uint::MAX);
+    // SAFETY: nothing is closed here; the descriptors will be when the command is executed.
+    let result =
+        unsafe { libc::syscall(libc::SYS_close_range, first, last, libc::CLOSE_RANGE_CLOEXEC) };
+    Errno::result(result).map(drop).map_err(|errno| {
+        Failure::new(125, format!("exec: marking descriptors to be closed: {errno}"))
+    })
 }
 
 fn executable(file: &Path) -> bool {

@@ -10,10 +10,10 @@ use nix::{
     libc::siginfo_t,
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::{
-        signal::{SigSet, SigmaskHow, Signal, sigprocmask},
+        signal::{SigHandler, SigSet, SigmaskHow, Signal, signal, sigprocmask},
         signalfd::{SfdFlags, SignalFd, siginfo},
-        wait::{Id, WaitPidFlag, WaitStatus, waitid},
     },
+    unistd::Pid,
 };
 
 /// How a process ended.
@@ -34,17 +34,22 @@ impl Status {
         }
     }
 
-    /// `None` while the process has not ended.
-    pub fn of(status: WaitStatus) -> Option<Self> {
-        match status {
-            WaitStatus::Exited(_, code) => Some(Self::Exited((code & 0xff) as u8)),
-            WaitStatus::Signaled(_, signal, _) => Some(Self::Killed(signal as i32)),
+    /// What waitid(2) tells; `None` while the process has not ended.
+    fn of(info: &siginfo_t) -> Option<Self> {
+        // SAFETY: waitid(2) has filled in what belongs to a child's end.
+        let status = unsafe { info.si_status() };
+        match info.si_code {
+            libc::CLD_EXITED => Some(Self::Exited((status & 0xff) as u8)),
+            libc::CLD_KILLED | libc::CLD_DUMPED => Some(Self::Killed(status)),
             _ => None,
         }
     }
 }
 
 /// Signals to this process, held back so that they can be read one by one and passed on.
+///
+/// When this is dropped they are held back no longer; those that came too late to be passed on
+/// are forgotten, or they would end this process before it has told how the command ended.
 pub struct Signals {
     fd: SignalFd,
     before: SigSet,
@@ -69,6 +74,9 @@ impl Signals {
         ] {
             held.remove(left);
         }
+        // Had the caller SIGCHLD ignored, the kernel would reap the container before it is seen.
+        // SAFETY: the default action runs no code of ours.
+        unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) }.context("resetting SIGCHLD")?;
         let mut before = SigSet::empty();
         sigprocmask(SigmaskHow::SIG_BLOCK, Some(&held), Some(&mut before))
             .context("holding signals back")?;
@@ -77,7 +85,7 @@ impl Signals {
         Ok(Self { fd, before })
     }
 
-    /// The mask from before, for a process about to become the command.
+    /// The mask from before, as for a process about to become the command.
     pub fn restore(&self) -> Result<()> {
         sigprocmask(SigmaskHow::SIG_SETMASK, Some(&self.before), None)
             .context("restoring the signal mask")
@@ -86,6 +94,13 @@ impl Signals {
     /// The next signal, if one is pending.
     pub fn next(&self) -> Result<Option<siginfo>> {
         self.fd.read_signal().context("reading signals")
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        while let Ok(Some(_)) = self.next() {}
+        let _ = self.restore(); // it was a good mask before
     }
 }
 
@@ -129,9 +144,26 @@ pub fn wait(signals: &Signals, pidfd: BorrowedFd) -> Result<Status> {
 
 /// Takes the status of the child behind `pidfd`, if it has ended.
 pub fn reap(pidfd: BorrowedFd) -> Result<Option<Status>> {
-    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG;
-    let status = waitid(Id::PIDFd(pidfd), flags).context("waiting for the container")?;
-    Ok(Status::of(status))
+    let ended = ended(libc::P_PIDFD, pidfd.as_raw_fd().cast_unsigned());
+    Ok(ended.context("waiting for the container")?.map(|(_, status)| status))
+}
+
+/// Takes the status of any child that has ended.
+pub fn reap_any() -> nix::Result<Option<(Pid, Status)>> {
+    ended(libc::P_ALL, 0)
+}
+
+/// waitid(2). nix's own does not know the real-time signals, of which a process may die too.
+fn ended(kind: libc::idtype_t, id: libc::id_t) -> nix::Result<Option<(Pid, Status)>> {
+    // SAFETY: `siginfo_t` is plain old data; the kernel writes it before the call returns, or
+    // leaves it as it is while nobody has ended.
+    let (result, info) = unsafe {
+        let mut info: siginfo_t = std::mem::zeroed();
+        (libc::waitid(kind, id, &raw mut info, libc::WEXITED | libc::WNOHANG), info)
+    };
+    Errno::result(result)?;
+    // SAFETY: as in `Status::of`.
+    Ok(Status::of(&info).map(|status| (Pid::from_raw(unsafe { info.si_pid() }), status)))
 }
 
 /// Sends signal `number` to the process behind `pidfd`. See pidfd_send_signal(2).

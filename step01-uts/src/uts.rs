@@ -2,7 +2,7 @@
 //!
 //! See uts_namespaces(7), sethostname(2), setdomainname(2).
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use nix::{errno::Errno, sched::CloneFlags, unistd::sethostname};
 
 use crate::{Explain, Layer, sh};
@@ -12,7 +12,7 @@ use crate::{Explain, Layer, sh};
 /// A name that is `None` stays what it was on the host: a new UTS namespace starts as a copy.
 #[derive(Debug, Default)]
 pub struct Uts {
-    /// At most 64 bytes (`HOST_NAME_MAX`); longer ones fail with `EINVAL`.
+    /// At most 64 bytes; longer ones fail with `EINVAL`.
     pub hostname: Option<String>,
     /// At most 64 bytes.
     pub domainname: Option<String>,
@@ -47,6 +47,25 @@ impl Layer for Uts {
     }
 }
 // ANCHOR_END: uts-layer
+
+/// The value of `--hostname`.
+pub(crate) fn hostname(text: &str) -> Result<String> {
+    name("--hostname", text)
+}
+
+/// The value of `--domainname`.
+pub(crate) fn domainname(text: &str) -> Result<String> {
+    name("--domainname", text)
+}
+
+/// A name that the kernel will take: of one too long it would say no more than `EINVAL`.
+fn name(flag: &str, text: &str) -> Result<String> {
+    const MOST: usize = 64; // __NEW_UTS_LEN, see uname(2)
+    if text.len() > MOST {
+        bail!("uts: {flag} {text:?}: longer than {MOST} bytes");
+    }
+    Ok(text.to_string())
+}
 
 /// setdomainname(2), which nix does not wrap.
 fn setdomainname(name: &str) -> nix::Result<()> {

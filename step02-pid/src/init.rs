@@ -7,13 +7,12 @@ use anyhow::{Context, Result};
 use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
-    sys::wait::{WaitPidFlag, WaitStatus, waitpid},
     unistd::{ForkResult, Pid, fork},
 };
 use std::os::fd::AsFd;
 use step01::{
     Explain, Layer, Status,
-    signals::{Signals, to_pass_on},
+    signals::{Signals, reap_any, to_pass_on},
 };
 
 /// The layer, always the top one, in which process 1 stays behind as init and the rest, which is
@@ -68,14 +67,10 @@ fn serve(command: Pid) -> Result<Status> {
 /// Takes the status of everyone who has ended: the command's is returned, orphans' are dropped.
 fn reap(command: Pid) -> Result<Option<Status>> {
     loop {
-        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::StillAlive) => return Ok(None),
-            Ok(status) if status.pid() == Some(command) => {
-                if let Some(status) = Status::of(status) {
-                    return Ok(Some(status));
-                }
-            }
-            Ok(_) | Err(Errno::EINTR) => {}
+        match reap_any() {
+            Ok(Some((pid, status))) if pid == command => return Ok(Some(status)),
+            Ok(None) => return Ok(None),
+            Ok(Some(_)) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno).context("reaping"),
         }
     }

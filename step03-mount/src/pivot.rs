@@ -32,8 +32,7 @@ pub fn pivot(root: &Root, explain: &Explain) -> Result<()> {
         umount2(".", MntFlags::MNT_DETACH)
     })?;
     chdir("/").context("entering the new root")?;
-    verify(root)?;
-    close_doors()
+    verify(root)
 }
 // ANCHOR_END: pivot
 
@@ -47,17 +46,6 @@ fn verify(root: &Root) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// A directory of the old root that the caller has open is a way back there for whoever inherits
-/// the descriptor. So the command inherits none but its standard input, output and error. See
-/// close_range(2).
-fn close_doors() -> Result<()> {
-    let (first, last) = (3, libc::c_uint::MAX);
-    // SAFETY: nothing is closed here; the descriptors will be when the command is executed.
-    let result =
-        unsafe { libc::syscall(libc::SYS_close_range, first, last, libc::CLOSE_RANGE_CLOEXEC) };
-    Errno::result(result).map(drop).context("marking descriptors to be closed")
 }
 
 fn open_dir(path: &str) -> nix::Result<OwnedFd> {

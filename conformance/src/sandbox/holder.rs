@@ -80,7 +80,8 @@ impl Drop for Holder {
 /// The holder's own `main`.
 pub(super) fn main() -> ExitCode {
     let user_namespace = std::env::args_os().nth(1).is_some();
-    let result = set_up(user_namespace).and_then(|()| answer());
+    let result =
+        super::close_range(0).and_then(|()| set_up(user_namespace)).and_then(|()| answer());
     if let Err(error) = result {
         let _ = writeln!(stdout(), "{error:#}");
         return ExitCode::FAILURE;

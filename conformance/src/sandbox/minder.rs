@@ -20,7 +20,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
@@ -33,9 +33,11 @@ use nix::{
     },
     unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, setsid},
 };
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::ORDINARY;
+use crate::process::{descendants, describe};
 
 pub(super) const NAME: &str = "conformance-minder";
 
@@ -44,7 +46,7 @@ pub(super) const NAME: &str = "conformance-minder";
 const GRACE: Duration = Duration::from_secs(5);
 
 /// What the test wants of the minder.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Order {
     /// The test's end of this is the leash: when it is closed all must end.
     pub socket: i32,
@@ -55,12 +57,14 @@ pub(crate) struct Order {
     /// Signals that the program starts with blocked, and with ignored.
     pub blocked: Vec<i32>,
     pub ignored: Vec<i32>,
+    /// Whether standard input is a terminal that is to control the program's session.
+    pub terminal: bool,
     /// Descriptors, beyond the first three, that the program starts with.
     pub descriptors: Vec<i32>,
 }
 
 /// What the minder says: one of these a line.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Said {
     /// The program runs, and is this process.
     Started(i32),
@@ -76,45 +80,18 @@ impl Order {
     /// The command that starts the minder for a program.
     pub fn command(&self, program: &std::ffi::OsStr, args: &[OsString]) -> Command {
         let mut command = Command::new("/proc/self/exe");
-        command.arg0(NAME).arg(self.to_json().to_string()).arg(program).args(args);
+        command.arg0(NAME).arg(json!(self).to_string()).arg(program).args(args);
         command
-    }
-
-    fn to_json(&self) -> Value {
-        let Self { socket, holder, user_namespace, ordinary, cwd, blocked, ignored, descriptors } =
-            self;
-        json!([socket, holder, user_namespace, ordinary, cwd, blocked, ignored, descriptors])
-    }
-
-    fn from_json(text: &str) -> Result<Self> {
-        type Parts = (i32, i32, bool, bool, String, Vec<i32>, Vec<i32>, Vec<i32>);
-        let parts: Parts = serde_json::from_str(text).context("reading the order")?;
-        let (socket, holder, user_namespace, ordinary, cwd, blocked, ignored, descriptors) = parts;
-        Ok(Self { socket, holder, user_namespace, ordinary, cwd, blocked, ignored, descriptors })
     }
 }
 
 impl Said {
     fn to_line(&self) -> String {
-        let value = match self {
-            Self::Started(pid) => json!(["started", pid]),
-            Self::Ended(status) => json!(["ended", status]),
-            Self::Left(processes) => json!(["left", processes]),
-            Self::Failed(why) => json!(["failed", why]),
-        };
-        format!("{value}\n")
+        format!("{}\n", json!(self))
     }
 
     pub fn from_line(line: &str) -> Result<Self> {
-        let (kind, value): (String, Value) =
-            serde_json::from_str(line).context("what the minder said")?;
-        Ok(match kind.as_str() {
-            "started" => Self::Started(serde_json::from_value(value)?),
-            "ended" => Self::Ended(serde_json::from_value(value)?),
-            "left" => Self::Left(serde_json::from_value(value)?),
-            "failed" => Self::Failed(serde_json::from_value(value)?),
-            kind => bail!("the minder said {kind:?}"),
-        })
+        serde_json::from_str(line).context("reading what the minder said")
     }
 }
 
@@ -122,7 +99,7 @@ impl Said {
 pub(super) fn main() -> ExitCode {
     let mut args = std::env::args_os().skip(1);
     let order = args.next().unwrap_or_default();
-    let order = match Order::from_json(&order.to_string_lossy()) {
+    let order = match serde_json::from_str::<Order>(&order.to_string_lossy()) {
         Ok(order) => order,
         Err(error) => {
             eprintln!("{NAME}: {error:#}");
@@ -141,7 +118,7 @@ pub(super) fn main() -> ExitCode {
 }
 
 fn mind(order: &Order, argv: Vec<OsString>, socket: &mut UnixStream) -> Result<()> {
-    inherit_nothing()?;
+    super::close_range(libc::CLOSE_RANGE_CLOEXEC)?;
     join(order)?;
     std::env::set_current_dir(&order.cwd).with_context(|| format!("entering {}", order.cwd))?;
     set_child_subreaper(true).context("becoming a subreaper")?;
@@ -187,7 +164,7 @@ fn mind(order: &Order, argv: Vec<OsString>, socket: &mut UnixStream) -> Result<(
             }
         }
         if ended.is_some_and(|at| at.elapsed() > GRACE) {
-            let left = descendants().iter().map(|pid| describe(*pid)).collect();
+            let left = descendants(Pid::this()).iter().map(|pid| describe(*pid)).collect();
             kill_all()?;
             socket.write_all(Said::Left(left).to_line().as_bytes())?;
             return Ok(());
@@ -219,9 +196,13 @@ fn start(order: &Order, argv: &[OsString]) -> Result<Pid> {
     }
     let nested = order.ordinary && order.user_namespace;
     let (blocked, ignored) = (order.blocked.clone(), order.ignored.clone());
-    let descriptors = order.descriptors.clone();
+    let (terminal, descriptors) = (order.terminal, order.descriptors.clone());
     let prepare = move || {
         setsid()?;
+        if terminal {
+            // SAFETY: it takes numbers. See TIOCSCTTY(2const).
+            Errno::result(unsafe { libc::ioctl(0, libc::TIOCSCTTY, 0) })?;
+        }
         if nested {
             become_ordinary()?;
         }
@@ -240,16 +221,6 @@ fn become_ordinary() -> io::Result<()> {
     fs::write("/proc/self/setgroups", "deny")?;
     fs::write("/proc/self/uid_map", format!("{ORDINARY} 0 1"))?;
     fs::write("/proc/self/gid_map", format!("{ORDINARY} 0 1"))
-}
-
-/// Descriptors that were open in the test's own surroundings, like those that cargo has for its
-/// jobs, are not the program's. See close_range(2).
-fn inherit_nothing() -> Result<()> {
-    // SAFETY: it takes numbers, and closes nothing before the next exec.
-    let result = unsafe {
-        libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC)
-    };
-    Errno::result(result).map(drop).context("keeping descriptors back")
 }
 
 /// Each is the machine's root directory: what a container would most like to find.
@@ -309,7 +280,7 @@ fn reap() -> Result<Option<Reaped>> {
 /// Kills every descendant, and theirs that become children meanwhile, until none is left.
 fn kill_all() -> Result<()> {
     loop {
-        for pid in descendants() {
+        for pid in descendants(Pid::this()) {
             let _ = kill(pid, Signal::SIGKILL); // it may be gone
         }
         match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
@@ -318,35 +289,4 @@ fn kill_all() -> Result<()> {
             _ => {}
         }
     }
-}
-
-/// Every process below this one, found by who is whose parent. See proc_pid_stat(5).
-fn descendants() -> Vec<Pid> {
-    let parents: Vec<(Pid, Pid)> = fs::read_dir("/proc")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .filter_map(|pid| Some((Pid::from_raw(pid), parent(pid)?)))
-        .collect();
-    let mut found = vec![Pid::this()];
-    let mut next = 0;
-    while let Some(&of) = found.get(next) {
-        found.extend(parents.iter().filter(|(_, parent)| *parent == of).map(|(pid, _)| *pid));
-        next += 1;
-    }
-    found.split_off(1)
-}
-
-fn parent(pid: i32) -> Option<Pid> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name, in parentheses, may hold anything.
-    let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?;
-    parent.parse().ok().map(Pid::from_raw)
-}
-
-fn describe(pid: Pid) -> String {
-    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let line = String::from_utf8_lossy(&line).replace('\0', " ");
-    format!("process {pid}: {}", line.trim_end())
 }

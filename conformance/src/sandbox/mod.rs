@@ -23,7 +23,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow};
-use nix::unistd::{Pid, geteuid};
+use nix::{
+    errno::Errno,
+    unistd::{Pid, geteuid},
+};
 
 pub(crate) use minder::{Order, Said};
 
@@ -164,6 +167,14 @@ impl Sandbox {
 /// Runs a test in an unprivileged sandbox, with the same check for traces.
 pub fn unprivileged(test: impl FnOnce(&Sandbox) -> Result<()>) -> Result<()> {
     Sandbox::unprivileged()?.check(test)
+}
+
+/// Descriptors that were open in the test's own surroundings, like those that cargo has for its
+/// jobs, are not for a sandbox: closes all but the first three, now or at the next exec.
+fn close_range(flags: u32) -> Result<()> {
+    // SAFETY: a helper has opened nothing yet that it would miss.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, flags) };
+    Errno::result(result).map(drop).context("closing descriptors")
 }
 
 /// If this process was started as a helper: does the helper's work, and says how to exit.
