@@ -9,17 +9,14 @@ use std::{
 use anyhow::{Context, Result, anyhow};
 use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
-    sys::{
-        prctl::set_pdeathsig,
-        signal::{SigHandler, Signal, signal},
-    },
+    sys::{prctl::set_pdeathsig, signal::Signal},
 };
 
 use crate::{
     Explain, Failure, Process, Side, Stack,
     clone::sibling,
     report::{Gate, Writer},
-    signals::Signals,
+    signals::{Signals, default_sigpipe},
 };
 
 /// The container's first process. Never returns into the runtime's code: it becomes the command,
@@ -90,13 +87,6 @@ fn reborn(report: &mut Writer) -> Result<()> {
     };
     report.reborn(child.pid)?;
     exit_now(0)
-}
-
-/// Rust programs ignore SIGPIPE, and what is ignored stays so over exec: undo it.
-fn default_sigpipe() -> Result<()> {
-    // SAFETY: the default action runs no code of ours.
-    unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) }.context("resetting SIGPIPE")?;
-    Ok(())
 }
 
 /// Ends at once: destructors and exit handlers belong to the host's copy of this memory.

@@ -110,6 +110,13 @@ impl AsFd for Signals {
     }
 }
 
+/// Rust programs ignore SIGPIPE, and what is ignored stays so over exec: undoes it.
+pub fn default_sigpipe() -> Result<()> {
+    // SAFETY: the default action runs no code of ours.
+    unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) }.context("resetting SIGPIPE")?;
+    Ok(())
+}
+
 /// Whether a signal that reached this process is to be passed on to its child.
 ///
 /// Not the news of a child's death; and not what the terminal sends (Ctrl-C): that went to the

@@ -14,7 +14,13 @@ pub struct Args {
     pub step05: step05::Args,
 
     /// The most memory the container may have: bytes, or a number with k, m, g or t
-    #[arg(long, value_name = "SIZE", help_heading = "Control group", allow_hyphen_values = true)]
+    #[arg(
+        short,
+        long,
+        value_name = "SIZE",
+        help_heading = "Control group",
+        allow_hyphen_values = true
+    )]
     pub memory: Option<MemoryLimit>,
 
     /// The most CPU time, as a number of CPUs such as 0.5

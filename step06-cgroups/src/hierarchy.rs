@@ -41,8 +41,14 @@ pub struct Hierarchy {
 impl Hierarchy {
     /// All hierarchies that are mounted here, in the order of `/proc/self/cgroup`.
     pub fn all() -> Result<Vec<Self>> {
+        Self::of("self")
+    }
+
+    /// The same as they are for another process, by its number: `own` is the group that it is in.
+    pub fn of(process: &str) -> Result<Vec<Self>> {
         let read = |path: &str| fs::read_to_string(path).with_context(|| format!("reading {path}"));
-        let mut all = parse(&read("/proc/self/mountinfo")?, &read("/proc/self/cgroup")?);
+        let groups = read(&format!("/proc/{process}/cgroup"))?;
+        let mut all = parse(&read("/proc/self/mountinfo")?, &groups);
         for hierarchy in all.iter_mut().filter(|one| one.version == Version::V2) {
             let top = hierarchy.top().unwrap_or_else(|| hierarchy.mount_point.clone());
             let listed = fs::read_to_string(top.join("cgroup.controllers")).unwrap_or_default();
