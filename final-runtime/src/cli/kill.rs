@@ -1,0 +1,75 @@
+//! `kill`: sends a signal to a container's first process.
+
+use std::{os::fd::AsFd, str::FromStr};
+
+use anyhow::{Context, Result, anyhow, bail};
+use nix::{sys::signal::Signal, unistd::Pid};
+use step07::{clone::pidfd_open, signals::send};
+
+use super::each;
+use crate::store::Store;
+
+/// Send a signal to containers
+#[derive(clap::Args)]
+pub struct Args {
+    /// By name, with or without SIG, or by number
+    #[arg(short, long, default_value = "KILL")]
+    signal: SignalNumber,
+
+    /// Names, ids, or beginnings of ids
+    #[arg(required = true)]
+    containers: Vec<String>,
+}
+
+/// A signal's number, 1 to 64. See signal(7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignalNumber(pub i32);
+
+impl FromStr for SignalNumber {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let name = text.to_ascii_uppercase();
+        let number = match text.parse::<i32>() {
+            Ok(number) => number,
+            Err(_) => {
+                let full = format!("SIG{}", name.trim_start_matches("SIG"));
+                let signal = Signal::from_str(&full);
+                signal.map_err(|_| anyhow!("kill: --signal {text:?}: no such signal"))? as i32
+            }
+        };
+        if !(1..=64).contains(&number) {
+            bail!("kill: --signal {text:?}: expected a name, or a number from 1 to 64");
+        }
+        Ok(Self(number))
+    }
+}
+
+impl Args {
+    pub fn run(self, store: &Store) -> Result<u8> {
+        each(&self.containers, |name| {
+            let container = store.containers.find(name)?;
+            let pid = Pid::from_raw(container.running_pid()?);
+            let pidfd = pidfd_open(pid).context("opening the container's pidfd")?;
+            container.running_pid()?; // or the descriptor may be another process's
+            send(pidfd.as_fd(), self.signal.0)
+                .with_context(|| format!("sending signal {} to {name}", self.signal.0))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signals_have_names_and_numbers() {
+        for (text, number) in [("TERM", 15), ("SIGTERM", 15), ("sigusr1", 10), ("9", 9), ("64", 64)]
+        {
+            assert_eq!(text.parse::<SignalNumber>().expect("it is one"), SignalNumber(number));
+        }
+        for text in ["", "0", "65", "-1", "NOPE", "SIGSIGTERM X"] {
+            assert!(text.parse::<SignalNumber>().is_err(), "{text:?}");
+        }
+    }
+}

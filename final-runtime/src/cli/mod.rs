@@ -1,0 +1,104 @@
+//! The command line: one file a verb.
+
+mod exec;
+mod images;
+mod inspect;
+mod kill;
+mod logs;
+mod ps;
+mod rm;
+mod run;
+mod stop;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use step07::signals::default_sigpipe;
+
+use crate::store::Store;
+
+/// Run containers: six namespaces, control groups, a union file system.
+#[derive(Parser)]
+#[command(name = "final-runtime", bin_name = "final-runtime", version, max_term_width = 100)]
+pub struct Cli {
+    /// Where containers and images are kept [default: /var/lib/final-runtime, or in your home]
+    #[arg(long, global = true, value_name = "DIR")]
+    root: Option<PathBuf>,
+
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    Run(Box<run::Args>),
+    Exec(exec::Args),
+    Ps(ps::Args),
+    Logs(logs::Args),
+    Stop(stop::Args),
+    Kill(kill::Args),
+    Rm(rm::Args),
+    Inspect(inspect::Args),
+    Images(images::Args),
+}
+
+impl Cli {
+    /// Does what was asked, and says with which code the program is to end.
+    pub fn run(self) -> Result<u8> {
+        let store = Store::open(self.root.as_deref())?;
+        if !matches!(self.verb, Verb::Run(_) | Verb::Exec(_)) {
+            default_sigpipe()?; // these only print: with nobody to read it they may end
+        }
+        match self.verb {
+            Verb::Run(args) => args.run(&store),
+            Verb::Exec(args) => args.run(&store),
+            Verb::Ps(args) => args.run(&store),
+            Verb::Logs(args) => args.run(&store),
+            Verb::Stop(args) => args.run(&store),
+            Verb::Kill(args) => args.run(&store),
+            Verb::Rm(args) => args.run(&store),
+            Verb::Inspect(args) => args.run(&store),
+            Verb::Images(args) => args.run(&store),
+        }
+    }
+}
+
+/// Does the same to each of several containers; one that fails does not stop the others. The
+/// names of those done are printed; the first error is returned, others are printed.
+fn each(names: &[String], mut act: impl FnMut(&str) -> Result<()>) -> Result<u8> {
+    let mut result = Ok(0);
+    for name in names {
+        match act(name) {
+            Ok(()) => println!("{name}"),
+            Err(error) if result.is_ok() => result = Err(error),
+            Err(error) => eprintln!("final-runtime: {error:#}"),
+        }
+    }
+    result
+}
+
+/// Prints rows under a heading, each column as wide as its widest cell.
+fn table(rows: &[Vec<String>]) {
+    let columns = rows.first().map_or(0, Vec::len);
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let widths: Vec<usize> = (0..columns).filter_map(width).collect();
+    for row in rows {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        let line: Vec<_> = cells.collect();
+        println!("{}", line.join("   ").trim_end());
+    }
+}
+
+/// How long ago a record's moment was, in its largest unit: `5 minutes`.
+fn ago(moment: &str) -> String {
+    let Ok(moment) = humantime::parse_rfc3339(moment) else {
+        return "unknown".into();
+    };
+    let seconds = moment.elapsed().map_or(0, |past| past.as_secs());
+    let units = [("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1)];
+    let (unit, size) =
+        units.into_iter().find(|(_, size)| seconds >= *size).unwrap_or(("second", 1));
+    let count = seconds / size;
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+}

@@ -1,0 +1,148 @@
+//! Joining a container that runs: the world is not made, it is entered.
+//!
+//! See setns(2) with a pidfd, pidfd_open(2). The kernel moves this process into all the
+//! namespaces at once or into none.
+
+use std::{
+    fs::{self, File},
+    io::Write,
+    os::{
+        fd::{AsFd, AsRawFd, OwnedFd},
+        unix::fs::MetadataExt,
+    },
+};
+
+use anyhow::{Context, Result, bail};
+use nix::{
+    errno::Errno,
+    sched::CloneFlags,
+    sys::prctl,
+    unistd::{Gid, Pid, Uid, setresgid, setresuid},
+};
+use step07::{Explain, Hierarchy, Layer, Version, clone::pidfd_open, sh};
+
+/// The namespaces, by their names in `/proc/PID/ns`.
+const NAMESPACES: [(&str, CloneFlags); 7] = [
+    ("user", CloneFlags::CLONE_NEWUSER),
+    ("cgroup", CloneFlags::CLONE_NEWCGROUP),
+    ("ipc", CloneFlags::CLONE_NEWIPC),
+    ("mnt", CloneFlags::CLONE_NEWNS),
+    ("net", CloneFlags::CLONE_NEWNET),
+    ("pid", CloneFlags::CLONE_NEWPID),
+    ("uts", CloneFlags::CLONE_NEWUTS),
+];
+
+/// The bottom layer of `exec`: everything that the steps' layers made for the container's first
+/// process, this process goes into.
+pub struct Join {
+    pid: Pid,
+    prepared: Option<Prepared>,
+}
+
+struct Prepared {
+    pidfd: OwnedFd,
+    namespaces: CloneFlags,
+    cgroups: Vec<(String, File)>,
+}
+
+impl Join {
+    /// The container whose first process is `pid`.
+    pub fn new(pid: i32) -> Self {
+        Self { pid: Pid::from_raw(pid), prepared: None }
+    }
+
+    /// Those of the container's namespaces that this process is not in already: a process cannot
+    /// join the user namespace that it is in.
+    fn foreign_namespaces(&self) -> Result<CloneFlags> {
+        let inode = |pid: &str, name: &str| {
+            let file = format!("/proc/{pid}/ns/{name}");
+            fs::metadata(&file).map(|meta| meta.ino()).with_context(|| format!("looking at {file}"))
+        };
+        let mut flags = CloneFlags::empty();
+        for (name, flag) in NAMESPACES {
+            if inode(&self.pid.to_string(), name)? != inode("self", name)? {
+                flags |= flag;
+            }
+        }
+        Ok(flags)
+    }
+}
+
+impl Layer for Join {
+    fn name(&self) -> &'static str {
+        "join"
+    }
+
+    fn prepare(&mut self, _explain: &Explain) -> Result<()> {
+        let pidfd = pidfd_open(self.pid).context("opening the container's pidfd")?;
+        let namespaces = self.foreign_namespaces()?;
+        let cgroups = open_cgroups(self.pid)?;
+        self.prepared = Some(Prepared { pidfd, namespaces, cgroups });
+        Ok(())
+    }
+
+    fn enter(&mut self, explain: &Explain) -> Result<()> {
+        let Some(Prepared { pidfd, namespaces, cgroups }) = &mut self.prepared else {
+            bail!("was not prepared");
+        };
+        // From the next line on the container's processes could look into this one, which still
+        // holds the runtime's memory and descriptors (CVE-2016-9962).
+        prctl::set_dumpable(false).context("hiding from the container's processes")?;
+        for (file, open) in cgroups {
+            let (shell, doing) = (format!("echo 0 > {file}"), format!("joining {file}"));
+            explain.act(shell, doing, || open.write_all(b"0"))?;
+        }
+        let pid = self.pid.to_string();
+        explain.act(
+            sh(["nsenter", "--all", "--target", &pid]),
+            format_args!("joining the namespaces of process {pid}"),
+            || setns(pidfd, *namespaces),
+        )?;
+        if namespaces.contains(CloneFlags::CLONE_NEWUSER) {
+            // In there this process's ids mean nothing yet.
+            let become_root = || {
+                setresgid(Gid::from_raw(0), Gid::from_raw(0), Gid::from_raw(0))?;
+                setresuid(Uid::from_raw(0), Uid::from_raw(0), Uid::from_raw(0))
+            };
+            explain.act("setpriv --reuid 0 --regid 0", "becoming root in there", become_root)?;
+        }
+        Ok(())
+    }
+
+    fn reborn(&self) -> bool {
+        true // setns(2): a PID namespace is joined by the children only
+    }
+
+    fn release(&mut self, _explain: &Explain) -> Result<()> {
+        self.prepared = None;
+        Ok(())
+    }
+}
+
+/// The files that let a process into the groups of process `pid`, opened while this process still
+/// sees the host's. A thread's file (`tasks`) where there is one: it spares the wait that moving
+/// all threads of a process takes. Groups that this process is in already are left out: an
+/// ordinary user's container may be in the user's own.
+fn open_cgroups(pid: Pid) -> Result<Vec<(String, File)>> {
+    let own: Vec<_> = Hierarchy::all()?.into_iter().map(|hierarchy| hierarchy.own).collect();
+    let mut open = Vec::new();
+    for hierarchy in Hierarchy::of(&pid.to_string())? {
+        let file = match hierarchy.version {
+            Version::V1 => "tasks",
+            Version::V2 => "cgroup.procs",
+        };
+        let (false, Some(group)) = (own.contains(&hierarchy.own), hierarchy.own) else { continue };
+        let file = group.join(file);
+        let doing = || format!("opening {}", file.display());
+        let opened = File::options().write(true).open(&file).with_context(doing)?;
+        open.push((file.display().to_string(), opened));
+    }
+    Ok(open)
+}
+
+/// nix's `setns` takes one namespace; a pidfd takes several.
+fn setns(pidfd: &OwnedFd, namespaces: CloneFlags) -> nix::Result<()> {
+    // SAFETY: two integers.
+    let result = unsafe { libc::setns(pidfd.as_fd().as_raw_fd(), namespaces.bits()) };
+    Errno::result(result).map(drop)
+}

@@ -1,0 +1,5 @@
+//! The layers that the steps do not have.
+
+pub mod join;
+pub mod stdio;
+pub mod terminal;

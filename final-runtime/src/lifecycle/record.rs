@@ -1,0 +1,155 @@
+//! What is written down about a container, and how: to a temporary file first, which then takes
+//! the old one's place, so that a crash leaves the one or the other. See fsync(2), rename(2).
+
+use std::{
+    fs::{self, File},
+    io::Write,
+    path::Path,
+    time::SystemTime,
+};
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use step07::{CapSet, CapSets, Capabilities};
+
+/// What a container was made to be. Written once, to `config.json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Config {
+    /// 12 hexadecimal digits.
+    pub id: String,
+    /// What people call it; unique in a store.
+    pub name: String,
+    /// The image's name.
+    pub image: String,
+    /// RFC 3339, UTC.
+    pub created: String,
+    /// The command and its arguments.
+    pub args: Vec<String>,
+    /// `NAME=VALUE`.
+    pub env: Vec<String>,
+    /// Working directory in the container.
+    pub cwd: Option<String>,
+    /// Who the command is.
+    pub user: User,
+    /// Whether it has a terminal.
+    pub tty: bool,
+    /// Whether it is removed when it ends.
+    pub auto_remove: bool,
+    /// Published ports, as they were asked for.
+    pub ports: Vec<String>,
+    /// The image's layers, lowest first.
+    pub layers: Vec<String>,
+}
+
+/// Who the container's command is and what it may do, for `exec` to give the same again.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct User {
+    /// User id in the container.
+    pub uid: u32,
+    /// Group id in the container.
+    pub gid: u32,
+    /// Supplementary group ids.
+    pub groups: Vec<u32>,
+    /// The capability bounding set: bit N stands for capability N.
+    pub capabilities: u64,
+    /// Whether programs cannot give it more.
+    pub no_new_privs: bool,
+}
+
+impl User {
+    /// As the layer has it.
+    pub fn of(capabilities: &Capabilities) -> Self {
+        let user = &capabilities.user;
+        Self {
+            uid: user.uid,
+            gid: user.gid,
+            groups: user.groups.clone(),
+            capabilities: capabilities.sets.bounding.bits(),
+            no_new_privs: capabilities.no_new_privs,
+        }
+    }
+
+    /// The layer that makes a process this user, or `instead` with the same limits.
+    pub fn layer(&self, instead: Option<step07::User>) -> Capabilities {
+        let own = step07::User { uid: self.uid, gid: self.gid, groups: self.groups.clone() };
+        let user = instead.unwrap_or(own);
+        let caps = CapSet::from_bits(self.capabilities);
+        let sets = CapSets::new(caps, CapSet::EMPTY, user.uid == 0);
+        Capabilities { user, sets, no_new_privs: self.no_new_privs }
+    }
+}
+
+/// How far a container is in its life. Written to `state.json` at each turn.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "lowercase")]
+pub enum State {
+    /// Its runtime is making it.
+    Created,
+    /// It runs.
+    Running {
+        /// The first process, as the host numbers it.
+        pid: i32,
+        /// When that process began, in clock ticks since boot: with `pid`, names it for ever.
+        /// See proc_pid_stat(5), field 22.
+        birth: u64,
+        /// RFC 3339, UTC.
+        started: String,
+    },
+    /// It has ended.
+    Exited {
+        /// 0–255; 128+N if signal N killed it.
+        code: u8,
+        /// RFC 3339, UTC.
+        finished: String,
+        /// Why, if not by its own will.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+}
+
+/// This moment, as records tell it.
+pub fn now() -> String {
+    humantime::format_rfc3339_nanos(SystemTime::now()).to_string()
+}
+
+/// When the process began; `None` if there is no such process, or only its exit status is left.
+/// See proc_pid_stat(5), fields 3 and 22.
+pub fn birth(pid: i32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the command's name in parentheses, which may hold anything.
+    let mut after_name = stat.rsplit_once(") ")?.1.split(' ');
+    let zombie = matches!(after_name.next()?, "Z" | "X");
+    after_name.nth(18)?.parse().ok().filter(|_| !zombie)
+}
+
+/// Reads a record.
+pub fn load<T: DeserializeOwned>(file: &Path) -> Result<T> {
+    let text = fs::read(file).with_context(|| format!("reading {}", file.display()))?;
+    serde_json::from_slice(&text).with_context(|| format!("{} is damaged", file.display()))
+}
+
+/// Writes a record in place of an earlier one.
+pub fn save<T: Serialize>(file: &Path, record: &T) -> Result<()> {
+    let mut text = serde_json::to_vec_pretty(record).context("writing a record as JSON")?;
+    text.push(b'\n');
+    let new = file.with_extension("new");
+    let write = || {
+        let mut file_new = File::create(&new)?;
+        file_new.write_all(&text)?;
+        file_new.sync_all()?;
+        fs::rename(&new, file)
+    };
+    write().with_context(|| format!("writing {}", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_known_by_its_birth() {
+        let me = i32::try_from(std::process::id()).expect("pids fit");
+        assert!(birth(me).is_some_and(|ticks| ticks > 0));
+        assert_eq!(birth(-1), None);
+    }
+}

@@ -1,0 +1,48 @@
+//! Where all is kept: one directory, with the containers and the images in it.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use nix::unistd::{AccessFlags, access, geteuid};
+
+use crate::{image::Images, lifecycle::containers::Containers};
+
+/// A store, opened.
+pub struct Store {
+    /// Its containers.
+    pub containers: Containers,
+    /// Its images.
+    pub images: Images,
+}
+
+impl Store {
+    /// Opens the store at `root`, or at the place for this user, and makes it if it is new.
+    pub fn open(root: Option<&Path>) -> Result<Self> {
+        let root = match root {
+            Some(root) => std::path::absolute(root).context("store: finding its directory")?,
+            None => default_root()?,
+        };
+        let images = Images::open(&root)?;
+        let containers = Containers::open(&root)?;
+        Ok(Self { containers, images })
+    }
+}
+
+/// `/var/lib/final-runtime` for root; else below `$XDG_DATA_HOME` or `~/.local/share`.
+fn default_root() -> Result<PathBuf> {
+    let system = Path::new("/var/lib/final-runtime");
+    let writable = |dir: &Path| access(dir, AccessFlags::W_OK).is_ok();
+    if geteuid().is_root() && (writable(system) || writable(Path::new("/var/lib"))) {
+        return Ok(system.into());
+    }
+    let absolute =
+        |dir: std::ffi::OsString| Some(PathBuf::from(dir)).filter(|dir| dir.is_absolute());
+    let data = env::var_os("XDG_DATA_HOME").and_then(absolute);
+    let home = || env::var_os("HOME").and_then(absolute).map(|home| home.join(".local/share"));
+    let data =
+        data.or_else(home).context("store: neither --root nor HOME says where to keep it")?;
+    Ok(data.join("final-runtime"))
+}
