@@ -1,7 +1,7 @@
 //! Step 4's command line, and who the command is and what it may do.
 
 use anyhow::Result;
-use step04::{Container, Init, Mount, Step};
+use step04::{Container, Init, Mount, RunDir, Step};
 
 use crate::{
     Cap, CapChoice, CapName, CapSet, CapSets, Capabilities, User, UserNamespace, Userns,
@@ -16,49 +16,54 @@ pub struct Args {
     #[command(flatten)]
     pub step04: step04::Args,
 
-    /// Which ids the container has: `host`, those of the host; `single`, only one, the caller as
-    /// root; `auto`, those that /etc/subuid and /etc/subgid lend the caller, or else `single`; or
-    /// ranges [uid=|gid=]CONTAINER:HOST:COUNT with commas between [default: host for a privileged
-    /// caller, otherwise auto]
-    #[arg(long, value_name = "MODE", help_heading = "User namespace")]
+    /// Ids: `host`; `single`, only yours, as root; `auto`, as /etc/subuid lends you; or a list of
+    /// [uid=|gid=]CONTAINER:HOST:COUNT with commas [default: host if you are privileged, else auto]
+    #[arg(long, value_name = "IDS", help_heading = "User namespace")]
     pub userns: Option<Userns>,
 
-    /// Who the command is, in the container's numbers; the group is 0 if it is not given
+    #[command(flatten)]
+    privileges: Privileges,
+}
+
+/// Who the command is and what it may do.
+#[derive(clap::Args, Debug)]
+#[group(skip)]
+#[command(next_help_heading = "Privileges")]
+pub struct Privileges {
+    /// Who the command is, by the container's numbers
     #[arg(
         short,
         long,
         value_name = "UID[:GID]",
         default_value = "0:0",
-        allow_hyphen_values = true,
-        help_heading = "Privileges"
+        allow_hyphen_values = true
     )]
     pub user: User,
 
-    /// Supplementary groups; without this there are none
+    /// Supplementary group; may be repeated, or a list with commas
     #[arg(
         long,
         value_name = "GID",
         value_delimiter = ',',
         value_parser = parse_group,
-        allow_hyphen_values = true,
-        help_heading = "Privileges"
+        allow_hyphen_values = true
     )]
     pub group_add: Vec<u32>,
 
-    /// Capabilities beyond Docker's default list, or ALL
-    #[arg(long, value_name = "CAP", value_delimiter = ',', help_heading = "Privileges")]
+    /// Add a capability, or ALL, to Docker's default list; may be repeated, or a list
+    #[arg(long, value_name = "CAP", value_delimiter = ',')]
     pub cap_add: Vec<CapName>,
 
-    /// Capabilities to leave out of Docker's default list, or ALL
-    #[arg(long, value_name = "CAP", value_delimiter = ',', help_heading = "Privileges")]
+    /// Drop a capability, or ALL; may be repeated, or a list
+    #[arg(long, value_name = "CAP", value_delimiter = ',')]
     pub cap_drop: Vec<CapName>,
 
-    /// Capabilities that the command keeps even if its user is not root
-    #[arg(long, value_name = "CAP", value_delimiter = ',', help_heading = "Privileges")]
+    /// Add a capability that the command has even if it is not root; may be repeated, or a list
+    #[arg(long, value_name = "CAP", value_delimiter = ',')]
     pub cap_ambient: Vec<Cap>,
 
     /// Let set-user-ID programs and file capabilities work: do not set no_new_privs
-    #[arg(long, help_heading = "Privileges")]
+    #[arg(long)]
     pub allow_new_privileges: bool,
 }
 
@@ -68,7 +73,7 @@ impl Step for Args {
 
     fn container(mut self) -> Result<Container> {
         let userns = self.userns.take().map_or_else(default_userns, Ok)?;
-        let capabilities = self.capabilities(&userns)?;
+        let capabilities = self.privileges.layer(&userns)?;
         let mut container = self.step04.container()?;
         container.stack.below::<Init>(capabilities);
         if userns != Userns::Host {
@@ -76,14 +81,15 @@ impl Step for Args {
             let rootfs = container.stack.get_mut::<Mount>().map(|mount| mount.rootfs.clone());
             // The host's own root directory is shown read-only, and the owners as they are.
             layer.id_mapped.extend(rootfs.filter(|rootfs| rootfs.as_os_str() != "/"));
-            container.stack.bottom(layer);
+            container.stack.above::<RunDir>(layer);
         }
         Ok(container)
     }
 }
 
-impl Args {
-    fn capabilities(&self, userns: &Userns) -> Result<Capabilities> {
+impl Privileges {
+    /// The layer that they describe, for a container with these ids.
+    pub fn layer(&self, userns: &Userns) -> Result<Capabilities> {
         let mut user = self.user.clone();
         user.groups.clone_from(&self.group_add);
         // The first process of a user namespace has every capability in it.

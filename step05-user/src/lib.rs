@@ -38,7 +38,7 @@ pub use cap::{Cap, CapSet};
 pub use cap_choice::{CapChoice, CapName};
 pub use cap_sets::CapSets;
 pub use capabilities::Capabilities;
-pub use cli::Args;
+pub use cli::{Args, Privileges};
 pub use id_map::{IdMaps, Range, Userns};
 pub use step04::{self, *};
 pub use user::User;
