@@ -61,10 +61,12 @@ impl Step for Args {
     }
 }
 
+/// The whole command line of a step.
 #[derive(Parser)]
-struct Cli<S: Step> {
+pub struct Cli<S: Step> {
+    /// Its flags and its command.
     #[command(flatten)]
-    step: S,
+    pub step: S,
 }
 
 /// The `main` of every step: parse, run, tell an error in one line.

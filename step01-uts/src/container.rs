@@ -98,7 +98,18 @@ impl Container {
     }
 
     // ANCHOR: driver
+    /// Gives back what containers of these layers have left on the host when their runtime was
+    /// killed. `start` begins with it; a program that removes such a container calls it alone.
+    pub fn recover(&mut self) -> Result<()> {
+        for layer in self.stack.layers() {
+            let explain = self.explain.at(Side::Host, layer.name());
+            layer.recover(&explain).context(layer.name())?;
+        }
+        Ok(())
+    }
+
     fn try_start(&mut self, signals: &Signals) -> Result<Child> {
+        self.recover()?;
         for layer in self.stack.layers() {
             let explain = self.explain.at(Side::Host, layer.name());
             layer.prepare(&explain).context(layer.name())?;

@@ -9,13 +9,13 @@ use crate::Explain;
 
 /// One thing that sets a container apart from its host.
 ///
-/// The driver ([`Container`](crate::Container)) calls the hooks at five moments of a container's
-/// life. `prepare`, `attach` and `enter` run in stack order, from the bottom up; `release` runs
-/// from the top down. Each is told where it stands by its [`Explain`], through which it acts.
+/// The driver ([`Container`](crate::Container)) calls the hooks at the moments of a container's
+/// life. `release` runs from the top of the stack down, all others from the bottom up. Each is told
+/// where it stands by its [`Explain`], through which it acts.
 ///
 /// ```text
 ///    host                            container
-///    prepare
+///    recover, prepare
 ///    clone3(all namespaces) ───────▶ born, held at a gate
 ///    attach(child)
 ///    open the gate ────────────────▶ enter
@@ -37,6 +37,11 @@ pub trait Layer: Any {
     /// Asked for after `prepare`. See CLONE_INTO_CGROUP in clone(2).
     fn born_into(&self) -> Option<BorrowedFd<'_>> {
         None
+    }
+
+    /// Host, first of all: give back what containers whose runtime was killed have left there.
+    fn recover(&mut self, _explain: &Explain) -> Result<()> {
+        Ok(())
     }
 
     /// Host, before the child exists: acquire what the container will need.

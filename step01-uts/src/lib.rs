@@ -31,7 +31,7 @@ mod report;
 pub mod signals;
 mod uts;
 
-pub use cli::{Args, Step, main, one_line};
+pub use cli::{Args, Cli, Step, main, one_line};
 pub use container::{Container, Running};
 pub use explain::{Explain, Side, sh};
 pub use ipc::Ipc;

@@ -123,7 +123,6 @@ impl Net {
         }
         let pool = Pool::lock(explain)?;
         let rtnetlink = Rtnetlink::open().context("opening a netlink socket")?;
-        bridge::reclaim(explain, &rtnetlink, &pool)?;
         let subnet = bridge::ready(explain, &rtnetlink, &pool, self.subnet)?;
         let lease = pool.take(explain, subnet, &self.id, &self.publish)?;
         if !self.publish.is_empty() {
@@ -150,14 +149,16 @@ impl Layer for Net {
         }
     }
 
+    fn recover(&mut self, explain: &Explain) -> Result<()> {
+        bridge::tidy(explain)
+    }
+
     fn prepare(&mut self, explain: &Explain) -> Result<()> {
         let network = *self.network.insert(self.decide()?);
         let mut address = None;
         if network == Network::Bridge {
             let (lease, subnet) = self.join(explain)?;
             address = Some((lease.address, subnet));
-        } else {
-            bridge::tidy(explain)?;
         }
         self.files.write(explain, network, address)
     }

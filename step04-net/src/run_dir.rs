@@ -70,10 +70,18 @@ impl Layer for RunDir {
         "rundir"
     }
 
+    fn recover(&mut self, _explain: &Explain) -> Result<()> {
+        if base().exists() {
+            let _base = lock_base()?;
+            clear_abandoned();
+            let _ = fs::remove_dir(base()); // which fails unless all are gone
+        }
+        Ok(())
+    }
+
     fn prepare(&mut self, explain: &Explain) -> Result<()> {
         // While this is held, nobody takes the new directory, not yet locked, for an abandoned one.
         let _base = lock_base()?;
-        clear_abandoned();
         if self.path.exists() {
             bail!("there is a container with the id {} already", self.id);
         }

@@ -81,10 +81,18 @@ impl Layer for Cgroup {
         "cgroup"
     }
 
+    fn recover(&mut self, explain: &Explain) -> Result<()> {
+        for hierarchy in Hierarchy::all()? {
+            if let Some(top) = hierarchy.top() {
+                clear_abandoned(explain, &top, &self.parent, &self.id);
+            }
+        }
+        Ok(())
+    }
+
     // ANCHOR: cgroup-hooks
     fn prepare(&mut self, explain: &Explain) -> Result<()> {
         for (hierarchy, top) in self.usable(explain)? {
-            clear_abandoned(&top, &self.parent, &self.id);
             let (parent, id, controllers) = (&self.parent, &self.id, &self.controllers);
             self.group.add(explain, hierarchy, &top, parent, id, controllers)?;
         }

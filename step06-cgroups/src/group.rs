@@ -195,19 +195,25 @@ impl Tree {
             holders if holders.is_empty() => error,
             holders => error.context(format!("still in use by {}", names(&holders))),
         })?;
-        for dir in self.above.iter().rev() {
-            let ours = dir.metadata().is_ok_and(|dir| dir.mode() & STICKY != 0);
-            if ours && fs::remove_dir(dir).is_ok() {
-                explain.say(sh(["rmdir".as_ref(), dir.as_os_str()]));
-            }
-        }
+        remove_empty(explain, &self.above);
         Ok(())
+    }
+}
+
+/// Removes those groups that were made on the way to a container's, from the last one up, as far
+/// as they are empty.
+fn remove_empty(explain: &Explain, above: &[PathBuf]) {
+    for dir in above.iter().rev() {
+        let ours = dir.metadata().is_ok_and(|dir| dir.mode() & STICKY != 0);
+        if ours && fs::remove_dir(dir).is_ok() {
+            explain.say(sh(["rmdir".as_ref(), dir.as_os_str()]));
+        }
     }
 }
 
 /// Removes what killed runtimes left in the group at `path`, and a group of the
 /// name `id`, which is about to be made. What processes still hold is left to a later run.
-pub fn clear_abandoned(top: &Path, path: &GroupPath, id: &str) {
+pub fn clear_abandoned(explain: &Explain, top: &Path, path: &GroupPath, id: &str) {
     for entry in fs::read_dir(path.of(top, "")).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let dead = name.to_str().is_some_and(|name| name == id || !alive(name));
@@ -218,6 +224,7 @@ pub fn clear_abandoned(top: &Path, path: &GroupPath, id: &str) {
             let _ = remove(&entry.path(), PATIENCE / 10);
         }
     }
+    remove_empty(explain, &path.below(top));
 }
 
 /// The mode of a group that was made because a container's group was to be in it. The sticky bit,

@@ -19,7 +19,7 @@ pub struct Args {
 
 impl Args {
     pub fn run(self, store: &Store) -> Result<u8> {
-        store.containers.recover()?;
+        store.recover()?;
         each(&self.containers, |name| {
             let container = store.containers.find(name)?;
             if container.pid().is_some() && !self.force {

@@ -85,7 +85,7 @@ impl Args {
     /// The steps' container with an image's layers under it, and written down. Nothing has been
     /// done to the kernel yet.
     fn make(mut self, store: &Store) -> Result<(Held, Container)> {
-        store.containers.recover()?;
+        store.containers.recover()?; // the container's own start does the rest
         let image = store.images.find(&self.image)?;
         self.steps.layer = store.images.layers(&image);
         let mut container = self.steps.container()?;
