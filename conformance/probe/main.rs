@@ -13,7 +13,7 @@
 //! | `load.rs` | `eat-memory MIB`, `burn SECONDS` |
 //! | `files.rs` | `cat`, `write PATH TEXT`, `append`, `ls`, `stat`, `mkdir`, `rm`, `mv`, `ln`, `chmod`, `chown` |
 //! | `device.rs` | `head PATH N`, `pty` |
-//! | `tree.rs` | `tree DIR [LEFT-OUT]…`, `fifo PATH`, `sparse PATH OFFSET TEXT`, `mtime PATH SECONDS`, `set-xattr PATH NAME VALUE`, `get-xattr PATH NAME` |
+//! | `tree.rs` | `tree DIR [LEFT-OUT]…`, `fifo PATH`, `device PATH MAJOR MINOR`, `sparse PATH OFFSET TEXT`, `mtime PATH SECONDS`, `set-xattr PATH NAME VALUE`, `get-xattr PATH NAME` |
 //! | `ipc.rs` | `mq-make NAME`, `mq-look NAME`, `msg-make KEY`, `msg-look KEY`, `shm-…`, `sem-…` |
 //! | `net.rs` | `connect`, `listen`, `udp-send`, `udp-listen`, `abstract-connect`, `abstract-listen`, `resolve` |
 //! | `attempt.rs` | `try WHAT[=ARG]…`: what ought to be impossible, and how it was refused |

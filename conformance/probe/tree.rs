@@ -4,7 +4,7 @@
 
 use std::{
     collections::HashMap,
-    ffi::{CStr, OsString},
+    ffi::{CStr, OsStr, OsString},
     fs,
     io::{self, Error},
     os::unix::{
@@ -22,6 +22,7 @@ pub fn run(verb: &str, args: &[OsString]) -> Option<Result<ExitCode>> {
     Some(match verb {
         "tree" => tree(args),
         "fifo" => fifo(args),
+        "device" => device(args),
         "sparse" => sparse(args),
         "mtime" => mtime(args),
         "set-xattr" => set_xattr(args),
@@ -149,9 +150,18 @@ fn get_xattr(args: &[OsString]) -> Result<ExitCode> {
 
 /// `fifo PATH`
 fn fifo(args: &[OsString]) -> Result<ExitCode> {
-    let path = arg(args, 0, "the path")?;
+    node(arg(args, 0, "the path")?, 0o010_600, 0)
+}
+
+/// `device PATH MAJOR MINOR`: a character device.
+fn device(args: &[OsString]) -> Result<ExitCode> {
+    let (major, minor) = (number(args, 1, "the major")?, number(args, 2, "the minor")?);
+    node(arg(args, 0, "the path")?, 0o020_666, (major << 8 | minor) as u64)
+}
+
+fn node(path: &OsStr, mode: u32, device: u64) -> Result<ExitCode> {
     // SAFETY: the path lives through the call.
-    sys::check(unsafe { sys::mknod(sys::c_string(path).as_ptr(), 0o010_600, 0) })
+    sys::check(unsafe { sys::mknod(sys::c_string(path).as_ptr(), mode, device) })
         .map_err(|error| failed(path.display(), &error))?;
     Ok(ExitCode::SUCCESS)
 }
