@@ -70,7 +70,8 @@ impl Cgroup {
             }
         }
         if usable.is_empty() {
-            explain.say("# no group is delegated to the caller: the container stays in its");
+            explain
+                .say("# no group is delegated to this user: the container stays in the caller's");
         }
         Ok(usable)
     }
@@ -137,9 +138,9 @@ fn why_not(controller: &str, all: &[Hierarchy]) -> String {
         Some(one) => {
             let own = one.own.as_ref().unwrap_or(&one.mount_point);
             format!(
-                "the {controller} controller is not delegated to the caller: neither {} nor a group \
-                 above it is writable (systemd delegates one by: systemd-run --user --scope -p \
-                 Delegate=yes)",
+                "the {controller} controller is not delegated to user {}: neither {} nor a group above \
+                 it is writable (systemd delegates one by: systemd-run --user --scope -p Delegate=yes)",
+                nix::unistd::geteuid(),
                 own.display()
             )
         }

@@ -12,9 +12,11 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use nix::{
-    fcntl::{Flock, FlockArg},
+    errno::Errno,
+    fcntl::{Flock, FlockArg, OFlag, open},
+    sys::stat::Mode,
     unistd::{AccessFlags, access, syncfs},
 };
 
@@ -99,8 +101,11 @@ impl Draft {
         let name = layer.file_name().unwrap_or_default();
         let path = layer.with_file_name(concat([b".".as_ref(), name.as_bytes(), b".part"]));
         let named = || format!("making {}", path.display());
-        if let Ok(_abandoned) = lock(&path) {
-            fs::remove_dir_all(&path).with_context(named)?; // the writer was killed
+        match lock(&path) {
+            // Its writer was killed.
+            Ok(_abandoned) => fs::remove_dir_all(&path).with_context(named)?,
+            Err(Errno::EWOULDBLOCK) => bail!("{}: another commit is writing it", named()),
+            Err(_) => {}
         }
         DirBuilder::new().mode(0o700).create(&path).with_context(named)?;
         let _lock = lock(&path).with_context(named)?;
@@ -132,6 +137,7 @@ pub fn vacant(layer: &Path) -> Result<()> {
         bail!("{} exists already", layer.display());
     }
     let parent = parent(layer);
+    ensure!(parent.is_dir(), "there is no directory {}", parent.display());
     access(parent, AccessFlags::W_OK | AccessFlags::X_OK)
         .with_context(|| format!("writing to {}", parent.display()))
 }
@@ -144,7 +150,8 @@ fn concat<const N: usize>(parts: [&[u8]; N]) -> OsString {
     OsString::from_vec(parts.concat())
 }
 
-fn lock(dir: &Path) -> Result<Flock<File>> {
-    let locked = Flock::lock(File::open(dir)?, FlockArg::LockExclusiveNonblock);
-    locked.map_err(|(_, errno)| errno.into())
+fn lock(dir: &Path) -> nix::Result<Flock<File>> {
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let dir = File::from(open(dir, flags, Mode::empty())?);
+    Flock::lock(dir, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| errno)
 }

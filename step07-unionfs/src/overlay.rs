@@ -11,7 +11,7 @@ use std::{
     rc::Rc,
 };
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use nix::{
     errno::Errno,
     fcntl::{OFlag, open},
@@ -164,7 +164,7 @@ impl Overlay {
         let flags = statvfs(&merged).context("looking at the overlay")?.flags();
         ensure!(
             !flags.contains(FsFlags::ST_RDONLY),
-            "writing to {}: its file system cannot hold what an overlay writes",
+            "writing to {}: the kernel cannot keep changes there, and its log says why",
             self.changes.path.display()
         );
         Ok(())
@@ -213,6 +213,13 @@ impl Layer for Overlay {
             *layer = path;
         }
         self.changes.prepare(explain)?;
+        let changes = &self.changes.path;
+        // The kernel allows it, but then a layer changes. All else is in the host's root.
+        let root = Path::new("/");
+        if let Some(layer) = self.layers.iter().find(|dir| changes.starts_with(dir) && *dir != root)
+        {
+            bail!("keeping changes in {}: it is in layer {}", changes.display(), layer.display());
+        }
         let view = self.handoff.as_ref().map(|_| self.view());
         for dir in [self.merged()].into_iter().chain(view) {
             explain.act(

@@ -1,0 +1,80 @@
+//! The checkpoint of step 7: layers are shared and stay as they are, and what a container makes of
+//! them is its own, can be told, and can become a layer.
+//!
+//! | file | subject |
+//! | --- | --- |
+//! | `place.rs` | a directory with layers in it, for one test |
+//! | `layers.rs` | what a container sees of its layers, and that it cannot change them |
+//! | `changes.rs` | where the changes are, and for how long |
+//! | `diff.rs` | what a container has changed |
+//! | `commit.rs` | a layer made of that |
+//! | `hostile.rs` | layers and containers that try to lead the runtime outside |
+//! | `words.rs` | errors, `--help`, `--explain` |
+
+#[path = "checkpoint/changes.rs"]
+mod changes;
+#[path = "checkpoint/commit.rs"]
+mod commit;
+#[path = "checkpoint/diff.rs"]
+mod diff;
+#[path = "checkpoint/hostile.rs"]
+mod hostile;
+#[path = "checkpoint/layers.rs"]
+mod layers;
+#[path = "checkpoint/place.rs"]
+mod place;
+#[path = "checkpoint/words.rs"]
+mod words;
+
+use changes::*;
+use commit::*;
+use diff::*;
+use hostile::*;
+use layers::*;
+use words::*;
+
+conformance::checkpoint! {
+    layers_stay_as_they_are: [Sandbox],
+    a_file_is_copied_up_whole: [Sandbox],
+    what_is_deleted_is_gone_and_stays_gone: [Sandbox],
+    a_directory_made_anew_is_empty: [Sandbox],
+    a_file_moves_across_layers_and_a_directory_does_not: [Sandbox],
+    the_topmost_layer_wins: [Sandbox],
+    a_layer_hides_what_it_deletes_below: [Sandbox],
+    one_hundred_and_twenty_eight_layers: [Sandbox],
+    five_hundred_layers_and_no_more: [Sandbox],
+    names_of_layers_may_be_odd: [Sandbox],
+    other_paths_are_still_relative_to_the_callers_directory: [Sandbox],
+    the_root_directory_is_like_the_topmost_layers: [Sandbox],
+    containers_on_the_same_layers_do_not_see_each_other: [Sandbox],
+    the_host_sees_no_mount,
+    the_hosts_own_root_can_be_the_layer: [Root],
+    for_an_ordinary_user_the_hosts_own_root_is_read_only: [Sandbox],
+    a_read_only_container_changes_nothing: [Sandbox],
+    changes_vanish_with_the_container: [Sandbox],
+    kept_changes_are_gone_on_from: [Sandbox],
+    kept_changes_belong_to_one_container_at_a_time: [Sandbox],
+    kept_changes_of_a_container_that_never_was_are_none: [Sandbox],
+    a_killed_runtime_leaves_nothing_after_the_next: [Sandbox],
+    a_file_system_that_cannot_hold_changes_is_refused,
+    what_cannot_be_written_to_is_refused: [Root],
+    diff_tells_every_kind_of_change: [Sandbox],
+    diff_tells_a_change_of_owner: [Root],
+    diff_tells_one_line_a_path: [Sandbox],
+    a_container_that_never_was_has_no_changes: [Sandbox],
+    a_commit_on_top_gives_the_same_tree: [Sandbox],
+    a_commit_of_device_files: [Root],
+    a_commit_keeps_holes: [Sandbox],
+    a_commit_can_be_read_by_every_overlay: [Sandbox],
+    a_commit_is_whole_or_not_there,
+    an_abandoned_draft_of_a_commit_is_in_nobodys_way: [Sandbox],
+    no_link_leads_diff_or_commit_outside: [Sandbox],
+    a_device_0_0_in_the_lowest_layer_is_nothing: [Sandbox],
+    a_layer_cannot_redirect_the_kernel: [Root],
+    files_of_subordinate_ids_are_told_and_committed: [Root, Command("newuidmap")],
+    owners_of_layers_are_shifted_for_a_container_of_other_ids: [Root],
+    bad_input_is_one_line: [Sandbox],
+    help_reads_well,
+    the_explained_mount_is_the_mount,
+    explain_tells_each_act: [Sandbox],
+}
