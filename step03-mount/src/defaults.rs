@@ -27,8 +27,8 @@ pub fn default_mounts() -> Vec<MountPoint> {
 
 /// Paths that tell about the host or reach into it, and that nobody in a container needs.
 ///
-/// Among them are side channels: from the counts of interrupts (CVE-2025-… of moby, GHSA-6fw5) or
-/// the use of power (GHSA-jq35) one can tell what others on the machine type or compute.
+/// Some are side channels: from the counts of interrupts (GHSA-6fw5-f8r9-fgfm of moby), the use of
+/// power (GHSA-jq35-85cj-fj4p) or the heat one can tell what others on the machine type or compute.
 pub fn default_masked_paths() -> Vec<PathBuf> {
     const PATHS: [&str; 12] = [
         "/proc/acpi",

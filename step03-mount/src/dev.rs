@@ -11,10 +11,7 @@ use anyhow::{Context, Result, bail};
 use nix::{
     errno::Errno,
     fcntl::{OFlag, open},
-    sys::{
-        stat::{Mode, SFlag, fstat, makedev, mknodat},
-        statfs::{TMPFS_MAGIC, fstatfs},
-    },
+    sys::stat::{Mode, SFlag, fstat, makedev, mknodat},
     unistd::symlinkat,
 };
 use step02::{Explain, sh};
@@ -55,15 +52,11 @@ const LINKS: [(&str, &str); 6] = [
     ("core", "/proc/kcore"),
 ];
 
-/// Fills the container's `/dev`, which must be a tmpfs: nothing is made in an image, let alone on
-/// the host.
-pub fn fill(root: &Root, devices: &[Device], explain: &Explain) -> Result<()> {
-    let dev = root.open_no_links(Path::new("/dev")).context("opening /dev")?;
-    if fstatfs(&dev)?.filesystem_type() != TMPFS_MAGIC {
-        bail!("/dev is no tmpfs after mounting one there");
-    }
+/// Fills `dev`, the new file system on the container's `/dev`. Its path is not resolved again:
+/// nothing is made in an image, let alone on the host (CVE-2026-41579).
+pub fn fill(dev: &OwnedFd, devices: &[Device], root: &Root, explain: &Explain) -> Result<()> {
     for device in devices {
-        device.make(root, &dev, explain)?;
+        device.make(dev, root, explain)?;
     }
     let kcore = root.open(Path::new("/proc/kcore")).is_ok(); // not every kernel has it
     for (name, leads_to) in LINKS.iter().filter(|(name, _)| *name != "core" || kcore) {
@@ -71,14 +64,14 @@ pub fn fill(root: &Root, devices: &[Device], explain: &Explain) -> Result<()> {
         explain.act(
             sh(["ln", "-s", leads_to, &shown]),
             format_args!("linking /dev/{name} to {leads_to}"),
-            || symlinkat(*leads_to, &dev, *name),
+            || symlinkat(*leads_to, dev, *name),
         )?;
     }
     Ok(())
 }
 
 impl Device {
-    fn make(&self, root: &Root, dev: &OwnedFd, explain: &Explain) -> Result<()> {
+    fn make(&self, dev: &OwnedFd, root: &Root, explain: &Explain) -> Result<()> {
         let Self { name, major, minor } = self;
         let shown = root.shown(&Path::new("/dev").join(name));
         match mknodat(dev, *name, SFlag::S_IFCHR, Mode::from_bits_truncate(0o666), self.number()) {

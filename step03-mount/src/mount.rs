@@ -26,7 +26,8 @@ use crate::{
 /// The layer that makes a directory the container's root, with the file systems in it that every
 /// program expects.
 ///
-/// A new one is the host's own `/`, read-only, with a `/proc`, `/sys` and `/dev` of its own.
+/// A new one is the host's own `/`, read-only, with a `/proc`, `/sys` and `/dev` of its own. In
+/// any other rootfs what is missing to mount something on is made, and stays.
 #[derive(Clone, Debug)]
 pub struct Mount {
     /// The directory that becomes `/`, as it is when the layer is entered: a layer below may have
@@ -36,7 +37,7 @@ pub struct Mount {
     pub read_only: bool,
     /// The file systems of every container, in order. A later layer may push more.
     pub mounts: Vec<MountPoint>,
-    /// What is made in `/dev`, where `mounts` must have put a tmpfs; nothing is if this is empty.
+    /// What is made in the tmpfs that `mounts` puts on `/dev`; without one, nothing is.
     pub devices: Vec<Device>,
     /// Mounted after `mounts`, together with `tmpfs`, those nearer to the root first.
     pub volumes: Vec<Volume>,
@@ -86,10 +87,10 @@ impl Layer for Mount {
         let before = umask(Mode::empty()); // the modes below are meant as they stand
         let root = self.mount_rootfs(explain)?;
         for point in &self.mounts {
-            point.mount(&root, explain)?;
-        }
-        if !self.devices.is_empty() {
-            dev::fill(&root, &self.devices, explain)?;
+            let mount = point.mount(&root, explain)?;
+            if point.target == Path::new("/dev") && point.is_new("tmpfs") {
+                dev::fill(&mount, &self.devices, &root, explain)?;
+            }
         }
         for point in self.wishes() {
             point.mount(&root, explain)?;
@@ -135,7 +136,7 @@ impl Mount {
         Ok(root)
     }
 
-    /// In the host's own file system nothing is made, not even a mount point.
+    /// In the host's own file system, if it is read-only, nothing is made: not even a mount point.
     fn is_host(&self) -> bool {
         self.rootfs == Path::new("/")
     }

@@ -24,8 +24,8 @@ use crate::{
 };
 
 impl MountPoint {
-    /// Mounts it beneath `root`.
-    pub fn mount(&self, root: &Root, explain: &Explain) -> Result<()> {
+    /// Mounts it beneath `root`. The descriptor is that of the new mount.
+    pub fn mount(&self, root: &Root, explain: &Explain) -> Result<OwnedFd> {
         match self.try_mount(root, explain) {
             Err(error) if self.is_new("sysfs") && refused(&error) => {
                 explain
@@ -36,15 +36,19 @@ impl MountPoint {
         }
     }
 
-    fn try_mount(&self, root: &Root, explain: &Explain) -> Result<()> {
+    fn try_mount(&self, root: &Root, explain: &Explain) -> Result<OwnedFd> {
         let doing = format!("mounting {self}");
         let source = self.open_source().with_context(|| doing.clone())?;
         let target = self.place(root, source.as_ref(), explain).with_context(|| doing.clone())?;
-        explain.act(self.shell(root), doing, || {
+        let mount = explain.act(self.shell(root), doing, || {
             let mount = self.detached(source)?;
-            mount_api::attach(mount, target).map_err(anyhow::Error::from)
+            mount_api::attach(&mount, target)?;
+            anyhow::Ok(mount)
         })?;
-        if self.is_new("proc") { self.verify_proc(root) } else { Ok(()) }
+        if self.is_new("proc") {
+            self.verify_proc(root)?;
+        }
+        Ok(mount)
     }
 
     /// The file or directory to bind.
