@@ -35,6 +35,7 @@ fn without_flags_the_names_are_the_hosts(sandbox: &Sandbox) -> Result<()> {
     expect::same("the domain name inside", &inside["domainname"], &host["domainname"], UTS)
 }
 
+// ANCHOR: two-namespaces
 fn two_namespaces_are_new_and_no_more(sandbox: &Sandbox) -> Result<()> {
     let (host, inside) = (outside(sandbox)?, step01(sandbox).report()?);
     let (host, inside) = (&host["namespaces"], &inside["namespaces"]);
@@ -47,6 +48,7 @@ fn two_namespaces_are_new_and_no_more(sandbox: &Sandbox) -> Result<()> {
     }
     Ok(())
 }
+// ANCHOR_END: two-namespaces
 
 fn a_name_changed_on_one_side_stays_there(sandbox: &Sandbox) -> Result<()> {
     let host = outside(sandbox)?;

@@ -26,7 +26,7 @@ pub fn mask(root: &Root, paths: &[PathBuf], explain: &Explain) -> Result<()> {
     if paths.is_empty() {
         return Ok(());
     }
-    let cover = Cover::new()?;
+    let mut cover = Cover::new()?;
     for path in paths {
         let Some(place) = find(root, path)? else { continue };
         let directory = kind(&fstat(&place)?) == SFlag::S_IFDIR;
@@ -38,8 +38,8 @@ pub fn mask(root: &Root, paths: &[PathBuf], explain: &Explain) -> Result<()> {
         };
         let doing = format!("hiding {}", path.display());
         explain.act(root.shell_mount(command), doing, || {
-            let cover = if directory { &cover.directory } else { &cover.file };
-            mount_api::attach(mount_api::copy(cover, false)?, place)
+            let cover = if directory { cover.directory()? } else { cover.file()? };
+            mount_api::attach(cover, place).map_err(anyhow::Error::from)
         })?;
     }
     Ok(())
@@ -48,18 +48,31 @@ pub fn mask(root: &Root, paths: &[PathBuf], explain: &Explain) -> Result<()> {
 /// What things are hidden under: the same two mounts over and over.
 struct Cover {
     file: OwnedFd,
-    directory: OwnedFd,
+    /// There is none until there is a directory to hide.
+    directory: Option<OwnedFd>,
 }
 
 impl Cover {
     fn new() -> Result<Self> {
         let [null, ..] = DEFAULT_DEVICES;
+        let file = null.open_on_host().context("opening /dev/null")?;
+        Ok(Self { file, directory: None })
+    }
+
+    fn file(&self) -> Result<OwnedFd> {
+        Ok(mount_api::copy(&self.file, false)?)
+    }
+
+    /// The first is to be attached as it is: a mount that is attached nowhere can be copied only
+    /// since Linux 6.15.
+    fn directory(&mut self) -> Result<OwnedFd> {
+        if let Some(first) = &self.directory {
+            return Ok(mount_api::copy(first, false)?);
+        }
         let tiny = ["nr_blocks=1", "nr_inodes=1"].map(String::from);
-        Ok(Self {
-            file: null.open_on_host().context("opening /dev/null")?,
-            directory: mount_api::new_filesystem("tmpfs", "tmpfs", &tiny, Attributes::READ_ONLY)
-                .context("making an empty file system")?,
-        })
+        let first = mount_api::new_filesystem("tmpfs", "tmpfs", &tiny, Attributes::READ_ONLY)?;
+        self.directory = Some(first.try_clone()?);
+        Ok(first)
     }
 }
 

@@ -9,7 +9,7 @@ use std::net::Ipv4Addr;
 use step03::{Explain, sh};
 
 use crate::{
-    Lease, Subnet, alive,
+    Lease, Subnet, alive, conntrack,
     nft::{self, Command},
     pool::{Pool, Shared},
     rtnetlink::{Mac, Route, Rtnetlink},
@@ -160,6 +160,7 @@ fn forget(explain: &Explain, pool: &Pool, lease: &Lease) -> Result<()> {
             Err(Errno::ENOENT) | Ok(()) => {}
             Err(errno) => return Err(errno).context("taking published ports back"),
         }
+        conntrack::forget(explain, &lease.publish)?;
     }
     pool.give_back(explain, lease)
 }

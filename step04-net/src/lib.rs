@@ -11,6 +11,8 @@
 //! | `netlink.rs` | speaking with the kernel's network |
 //! | `rtnetlink.rs` | … about links, addresses and routes, as `ip` does |
 //! | `nft.rs`, `nft_expr.rs` | … about the firewall, as `nft` does |
+//! | `conntrack.rs` | … about connections that it remembers, as `conntrack` does |
+//! | `nfnetlink.rs` | … in the messages that the last two have in common |
 //! | `sysctl.rs` | settings below `/proc/sys/net` |
 //! | `run_dir.rs` | the layer that tells the living from the dead: a locked directory each |
 //! | `cli.rs` | the flags |
@@ -22,9 +24,11 @@
 
 mod bridge;
 mod cli;
+mod conntrack;
 mod files;
 mod net;
 mod netlink;
+mod nfnetlink;
 mod nft;
 mod nft_expr;
 mod pool;

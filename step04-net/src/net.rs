@@ -19,7 +19,7 @@ use step03::{Explain, Layer};
 use crate::{
     Files, Lease, Publish, RunDir, Subnet,
     bridge::{self, BRIDGE},
-    nft,
+    conntrack, nft,
     pool::Pool,
     ports::Reserved,
     rtnetlink::{Peer, Rtnetlink},
@@ -130,6 +130,7 @@ impl Net {
             let localnet = format!("/proc/sys/net/ipv4/conf/{BRIDGE}/route_localnet");
             sysctl::switch(explain, &localnet, true)?;
             nft::run(explain, &rules::publish(&lease)).context("publishing ports")?;
+            conntrack::forget(explain, &self.publish)?;
         }
         joined.place = Some((lease.clone(), subnet));
         Ok((lease, subnet))

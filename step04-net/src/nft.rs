@@ -6,12 +6,13 @@
 
 use std::fmt;
 
-use netlink_packet_core::{NLA_F_NESTED, NLM_F_CREATE, NLM_F_EXCL, NetlinkSerializable};
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use nix::{libc, sys::socket::SockProtocol};
 use step03::{Explain, sh};
 
 use crate::{
     netlink::{Netlink, Request},
+    nfnetlink::{Message, attribute, nest, number, text},
     nft_expr::Rule,
 };
 
@@ -95,9 +96,9 @@ pub(crate) fn run(explain: &Explain, commands: &[Command]) -> nix::Result<()> {
     for command in commands {
         explain.say(command.shell());
     }
-    let bracket = |kind| (0, Message::new(kind, libc::NFNL_SUBSYS_NFTABLES as u16, Vec::new()));
-    let begin = bracket(libc::NFNL_MSG_BATCH_BEGIN as u16);
-    let end = bracket(libc::NFNL_MSG_BATCH_END as u16);
+    let bracket = |kind| (0, Message::bracket(kind, libc::NFNL_SUBSYS_NFTABLES));
+    let begin = bracket(libc::NFNL_MSG_BATCH_BEGIN);
+    let end = bracket(libc::NFNL_MSG_BATCH_END);
     let requests = commands.iter().flat_map(Command::requests);
     let netlink = Netlink::open(SockProtocol::NetlinkNetFilter)?;
     netlink.request(std::iter::once(begin).chain(requests).chain([end]))
@@ -116,7 +117,7 @@ impl Command {
         const NEW: u16 = NLM_F_CREATE | NLM_F_EXCL;
         const APPEND: u16 = NLM_F_CREATE | libc::NLM_F_APPEND as u16;
         let one = |flags, kind, attributes: &[Vec<u8>]| {
-            vec![(flags, Message::nft(kind, attributes.concat()))]
+            vec![(flags, Message::new(libc::NFNL_SUBSYS_NFTABLES, kind, attributes))]
         };
         match self {
             Self::AddTable => one(NEW, libc::NFT_MSG_NEWTABLE, &[text(NFTA_TABLE_NAME, TABLE)]),
@@ -187,7 +188,7 @@ impl Map {
                 text(NFTA_SET_ELEM_LIST_SET, self.name),
                 nest(NFTA_SET_ELEM_LIST_ELEMENTS, &list),
             ];
-            (flags, Message::nft(kind, attributes.concat()))
+            (flags, Message::new(libc::NFNL_SUBSYS_NFTABLES, kind, &attributes))
         };
         elements.chunks(100).map(message).collect()
     }
@@ -265,61 +266,6 @@ fn fields(fields: &[(String, [u8; 4])]) -> String {
 
 fn join(words: impl Iterator<Item = impl AsRef<str>>, between: &str) -> String {
     words.map(|word| word.as_ref().to_string()).collect::<Vec<_>>().join(between)
-}
-
-/// A message of netfilter: four bytes of header, then attributes.
-struct Message {
-    kind: u16,
-    body: Vec<u8>,
-}
-
-impl Message {
-    /// `resource` is only used by the brackets around a transaction: whose it is.
-    fn new(kind: u16, resource: u16, attributes: Vec<u8>) -> Self {
-        let [high, low] = resource.to_be_bytes();
-        let header = [libc::NFPROTO_IPV4 as u8, libc::NFNETLINK_V0 as u8, high, low];
-        Self { kind, body: [&header[..], &attributes].concat() }
-    }
-
-    fn nft(kind: i32, attributes: Vec<u8>) -> Self {
-        Self::new((libc::NFNL_SUBSYS_NFTABLES << 8 | kind) as u16, 0, attributes)
-    }
-}
-
-impl NetlinkSerializable for Message {
-    fn message_type(&self) -> u16 {
-        self.kind
-    }
-
-    fn buffer_len(&self) -> usize {
-        self.body.len()
-    }
-
-    fn serialize(&self, buffer: &mut [u8]) {
-        buffer.copy_from_slice(&self.body);
-    }
-}
-
-/// An attribute: its length without padding, its number, its bytes, padding.
-pub(crate) fn attribute(number: u16, bytes: &[u8]) -> Vec<u8> {
-    let length = 4 + bytes.len();
-    let header = [(length as u16).to_ne_bytes(), number.to_ne_bytes()].concat();
-    let padding = &[0; 3][..length.next_multiple_of(4) - length];
-    [&header, bytes, padding].concat()
-}
-
-/// An attribute made of attributes.
-pub(crate) fn nest(number: u16, parts: &[Vec<u8>]) -> Vec<u8> {
-    attribute(number | NLA_F_NESTED, &parts.concat())
-}
-
-pub(crate) fn text(number: u16, text: &str) -> Vec<u8> {
-    attribute(number, &[text.as_bytes(), &[0]].concat())
-}
-
-/// Numbers are in network byte order.
-pub(crate) fn number(number: u16, value: u32) -> Vec<u8> {
-    attribute(number, &value.to_be_bytes())
 }
 
 /// A value as a register holds it.

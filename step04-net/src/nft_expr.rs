@@ -10,7 +10,8 @@ use nix::libc;
 
 use crate::{
     Subnet,
-    nft::{Map, NFTA_LIST_ELEM, nest, number, text, value},
+    nfnetlink::{nest, number, text},
+    nft::{Field, Map, NFTA_LIST_ELEM, value},
 };
 
 /// If all conditions hold for a packet, the verdict is done to it.
@@ -28,6 +29,7 @@ pub(crate) enum Condition {
     /// It goes out by another interface.
     NotTo(&'static str),
     Source(Subnet),
+    NotSource(Subnet),
     Destination(Subnet),
     /// Its destination is one of this host's own addresses.
     ToThisHost,
@@ -71,8 +73,9 @@ impl Condition {
             Self::NotTo(name) => {
                 vec![meta(libc::NFT_META_OIFNAME, FIRST), compare(libc::NFT_CMP_NEQ, &padded(name))]
             }
-            Self::Source(subnet) => within(SOURCE, *subnet),
-            Self::Destination(subnet) => within(DESTINATION, *subnet),
+            Self::Source(subnet) => within(SOURCE, *subnet, libc::NFT_CMP_EQ),
+            Self::NotSource(subnet) => within(SOURCE, *subnet, libc::NFT_CMP_NEQ),
+            Self::Destination(subnet) => within(DESTINATION, *subnet, libc::NFT_CMP_EQ),
             Self::ToThisHost => {
                 let local = u32::from(libc::RTN_LOCAL);
                 vec![fib_kind_of_destination(), compare(libc::NFT_CMP_EQ, &local.to_ne_bytes())]
@@ -94,9 +97,9 @@ impl Verdict {
                 let mut expressions: Vec<_> = (FIRST..)
                     .zip(map.key)
                     .map(|(register, field)| match field {
-                        crate::nft::Field::Address => payload(DESTINATION, register),
-                        crate::nft::Field::Protocol => meta(libc::NFT_META_L4PROTO, register),
-                        crate::nft::Field::Port => payload(DESTINATION_PORT, register),
+                        Field::Address => payload(DESTINATION, register),
+                        Field::Protocol => meta(libc::NFT_META_L4PROTO, register),
+                        Field::Port => payload(DESTINATION_PORT, register),
                     })
                     .collect();
                 expressions.push(lookup(map));
@@ -124,6 +127,7 @@ impl fmt::Display for Condition {
             Self::To(name) => write!(f, "oifname {name}"),
             Self::NotTo(name) => write!(f, "oifname != {name}"),
             Self::Source(subnet) => write!(f, "ip saddr {subnet}"),
+            Self::NotSource(subnet) => write!(f, "ip saddr != {subnet}"),
             Self::Destination(subnet) => write!(f, "ip daddr {subnet}"),
             Self::ToThisHost => f.write_str("fib daddr type local"),
             Self::Answer => f.write_str("ct state established,related"),
@@ -141,9 +145,9 @@ impl fmt::Display for Verdict {
             Self::Masquerade => f.write_str("masquerade"),
             Self::Turn(map) => {
                 let fields = map.key.iter().map(|field| match field {
-                    crate::nft::Field::Address => "ip daddr",
-                    crate::nft::Field::Protocol => "meta l4proto",
-                    crate::nft::Field::Port => "th dport",
+                    Field::Address => "ip daddr",
+                    Field::Protocol => "meta l4proto",
+                    Field::Port => "th dport",
                 });
                 let fields = fields.collect::<Vec<_>>().join(" . ");
                 write!(f, "dnat ip to {fields} map @{}", map.name)
@@ -163,11 +167,11 @@ const ESTABLISHED: u32 = 1 << 1;
 const RELATED: u32 = 1 << 2;
 const DST_NAT: u32 = 1 << 5;
 
-/// The address at `place` lies in `subnet`.
-fn within(place: Place, subnet: Subnet) -> Vec<Vec<u8>> {
+/// The address at `place` lies in `subnet`, or does not: as `how` says.
+fn within(place: Place, subnet: Subnet, how: i32) -> Vec<Vec<u8>> {
     let mask = subnet.mask().to_be_bytes();
     let first = subnet.first().octets();
-    vec![payload(place, FIRST), and(&mask), compare(libc::NFT_CMP_EQ, &first)]
+    vec![payload(place, FIRST), and(&mask), compare(how, &first)]
 }
 
 /// What connection tracking knows under `key` has any of `bits`.

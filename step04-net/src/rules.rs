@@ -64,6 +64,8 @@ pub(crate) fn table(subnet: Subnet, router: bool) -> Vec<Command> {
         // (priority -200), answers that it will turn back do not have that destination yet.
         base("guard", "filter", Place::Prerouting, -300),
         rule("guard", [From(BRIDGE), Destination(loopback)], Drop),
+        // Nor may a container speak for somebody else.
+        rule("guard", [From(BRIDGE), NotSource(subnet)], Drop),
     ];
     if !router {
         // Forwarding was switched on for containers: it is for nobody else.

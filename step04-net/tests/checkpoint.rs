@@ -58,6 +58,7 @@ conformance::checkpoint! {
     the_host_is_no_router_for_others: [Command("ip"), Command("nsenter")],
     a_router_stays_a_router: [Command("ip"), Command("nsenter")],
     the_bridge_is_no_way_to_the_hosts_loopback: [Command("ip"), Command("nsenter")],
+    a_container_speaks_for_nobody_else: [Command("ip"), Command("nsenter")],
 
     // published.rs
     a_published_port_is_reached_by_all_ways: [Command("ip"), Command("nsenter")],
@@ -68,6 +69,7 @@ conformance::checkpoint! {
     a_port_of_the_host_cannot_be_published,
     a_port_of_another_container_cannot_be_published,
     tcp_and_udp_ports_are_different_ports,
+    a_client_that_goes_on_sending_is_heard_by_the_next: [Command("ip"), Command("nsenter")],
 
     // files.rs
     names_are_found_by_the_containers_own_files,

@@ -70,8 +70,7 @@ impl Cgroup {
             }
         }
         if usable.is_empty() {
-            explain
-                .say("# no group is delegated to this user: the container stays in the caller's");
+            explain.say("# no group is delegated to the caller: the container stays in its");
         }
         Ok(usable)
     }
@@ -138,9 +137,9 @@ fn why_not(controller: &str, all: &[Hierarchy]) -> String {
         Some(one) => {
             let own = one.own.as_ref().unwrap_or(&one.mount_point);
             format!(
-                "the {controller} controller is not delegated to user {}: neither {} nor a group above \
-                 it is writable (systemd delegates one by: systemd-run --user --scope -p Delegate=yes)",
-                nix::unistd::geteuid(),
+                "the {controller} controller is not delegated to the caller: neither {} nor a group \
+                 above it is writable (systemd delegates one by: systemd-run --user --scope -p \
+                 Delegate=yes)",
                 own.display()
             )
         }

@@ -81,6 +81,7 @@ impl Layer for Join {
         Ok(())
     }
 
+    // ANCHOR: join-enter
     fn enter(&mut self, explain: &Explain) -> Result<()> {
         let Some(Prepared { pidfd, namespaces, cgroups }) = &mut self.prepared else {
             bail!("was not prepared");
@@ -112,6 +113,7 @@ impl Layer for Join {
     fn reborn(&self) -> bool {
         true // setns(2): a PID namespace is joined by the children only
     }
+    // ANCHOR_END: join-enter
 
     fn release(&mut self, _explain: &Explain) -> Result<()> {
         self.prepared = None;

@@ -9,6 +9,7 @@ use super::{
     relay::Relay,
 };
 
+// ANCHOR: supervise
 /// Starts the container, passes on what comes and goes, clears up, and writes down each turn.
 ///
 /// With a `starter` this is a background process, and the person has gone on. The exit code is
@@ -38,6 +39,7 @@ pub fn supervise(
     }
     finished.and(status).map(Status::code)
 }
+// ANCHOR_END: supervise
 
 fn start(held: &mut Held, container: &mut Container, starter: Option<Starter>) -> Result<Relay> {
     let mut try_start = || -> Result<Relay> {

@@ -74,6 +74,7 @@ pub fn every_act_is_told_in_order(sandbox: &Sandbox) -> Result<()> {
     host net: nft add rule ip layers forward oifname layers0 drop
     host net: nft add chain ip layers guard '{ type filter hook prerouting priority -300 ; }'
     host net: nft add rule ip layers guard iifname layers0 ip daddr 127.0.0.0/8 drop
+    host net: nft add rule ip layers guard iifname layers0 ip saddr '!=' 10.88.0.0/16 drop
     host net: nft add rule ip layers forward drop
     host net: echo 1 > /proc/sys/net/ipv4/ip_forward
     host net: echo ID > /run/layers/.net-INODE/10.88.0.2

@@ -136,3 +136,26 @@ pub fn tcp_and_udp_ports_are_different_ports(sandbox: &Sandbox) -> Result<()> {
     udp.wait()?.success()?;
     tcp.wait()?.success().map(drop)
 }
+
+/// The kernel takes all that comes from one port for one connection, and sends it on to where the
+/// first of it went.
+pub fn a_client_that_goes_on_sending_is_heard_by_the_next(sandbox: &Sandbox) -> Result<()> {
+    let neighbour = Neighbour::new(sandbox, "wan", "192.0.2")?;
+    let send = || {
+        let send = ["udp-send", "192.0.2.1:8080", "hello", "5000"];
+        neighbour.run().arg("--").arg(sandbox.probe_path()).args(send).output()
+    };
+    let serve = || {
+        let run = step04(sandbox).args(["-p", "8080:80/udp"]);
+        ready(run.probe(["udp-listen", "0.0.0.0:80"]))
+    };
+    send()?.code(1)?; // before there is anybody
+    let first = serve()?;
+    send()?.success()?;
+    first.wait()?.success()?;
+    let other = Staying::new(step04(sandbox))?; // takes the address that the first had
+    let second = serve()?;
+    send()?.success()?;
+    second.wait()?.success()?;
+    other.end()
+}

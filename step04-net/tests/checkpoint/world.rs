@@ -82,3 +82,21 @@ pub fn the_bridge_is_no_way_to_the_hosts_loopback(sandbox: &Sandbox) -> Result<(
     drop(neighbour);
     container.end()
 }
+
+/// What pretends to come from somebody else is not let in: here, the answer of a resolver.
+pub fn a_container_speaks_for_nobody_else(sandbox: &Sandbox) -> Result<()> {
+    let container = Staying::new(step04(sandbox))?;
+    let neighbour = Neighbour::new(sandbox, "evil", "192.0.2")?;
+    host(sandbox, "ip addr flush dev evil; ip link set evil master layers0")?;
+    neighbour.script(
+        "ip addr add 198.51.100.53/32 dev evil
+         ip route add 10.88.0.1 dev evil src 198.51.100.53",
+    )?;
+    let server = ready(sandbox.probe(["udp-listen", "0.0.0.0:7007"]))?;
+    neighbour.run().probe(["udp-send", "10.88.0.1:7007", "lie"]).output()?.code(1)?;
+    let first = talk(sandbox.run("env"), "udp-send", "127.0.0.1:7007")?;
+    expect::equal("who is heard", &first, "127.0.0.1", "nft(8)")?;
+    server.wait()?.success()?;
+    drop(neighbour);
+    container.end()
+}
