@@ -9,7 +9,7 @@
 //! | file | verbs |
 //! | --- | --- |
 //! | `report.rs` | `report [PART]…`: all that can be seen from inside |
-//! | `process.rs` | `exit N`, `signal N`, `sleep SECONDS`, `nap SECONDS`, `echo TEXT…`, `show-args ARGS…`, `trap`, `wait`, `orphans N`, `fork-bomb MAX`, `background VERB…`, `orphan VERB…`, `exec CMD…`, `in-user-namespace VERB…`, `seq A… -- B…` |
+//! | `process.rs` | `exit N`, `signal N`, `sleep SECONDS`, `nap SECONDS`, `echo TEXT…`, `show-args ARGS…`, `trap`, `wait`, `count-signals SECONDS`, `orphans N`, `fork-bomb MAX`, `background VERB…`, `orphan VERB…`, `exec CMD…`, `in-user-namespace VERB…`, `seq A… -- B…` |
 //! | `load.rs` | `eat-memory MIB`, `burn SECONDS` |
 //! | `files.rs` | `cat`, `write PATH TEXT`, `append`, `ls`, `stat`, `mkdir`, `rm`, `mv`, `ln`, `chmod`, `chown` |
 //! | `device.rs` | `head PATH N`, `pty` |

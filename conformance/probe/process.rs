@@ -22,6 +22,7 @@ pub fn run(verb: &str, args: &[OsString]) -> Option<Result<ExitCode>> {
         "show-args" => show_args(args),
         "trap" => trap(),
         "wait" => wait(),
+        "count-signals" => count_signals(args),
         "orphans" => orphans(args),
         "fork-bomb" => fork_bomb(args),
         "background" => background(args),
@@ -90,6 +91,33 @@ fn trap() -> Result<ExitCode> {
     };
     say(&format!("got {signal}"));
     Ok(ExitCode::from(u8::try_from(40 + signal).unwrap_or(40)))
+}
+
+/// `count-signals SECONDS`: prints `ready`, and after that time the list of the signals that have
+/// arrived, one by one.
+fn count_signals(args: &[OsString]) -> Result<ExitCode> {
+    let seconds = text(args, 0, "the seconds")?;
+    let seconds: f64 = seconds.parse().map_err(|_| format!("not a number: {seconds}"))?;
+    let end = Instant::now() + Duration::from_secs_f64(seconds);
+    let mut set = sys::SigSet([0; 16]);
+    // SAFETY: the set lives through the calls.
+    unsafe {
+        sys::sigfillset(&raw mut set);
+        sys::sigprocmask(0, &raw const set, std::ptr::null_mut());
+    }
+    say("ready");
+    let mut arrived = Vec::new();
+    while let Some(left) = end.checked_duration_since(Instant::now()) {
+        let patience = [left.as_secs() as i64, left.subsec_nanos().into()];
+        // SAFETY: the set and the time live through the call; no information is asked for.
+        let signal =
+            unsafe { sys::sigtimedwait(&raw const set, std::ptr::null_mut(), patience.as_ptr()) };
+        if signal > 0 {
+            arrived.push(signal);
+        }
+    }
+    println!("{}", Json::list(arrived));
+    Ok(ExitCode::SUCCESS)
 }
 
 /// `wait`: prints `ready` and goes on when SIGUSR1 comes.

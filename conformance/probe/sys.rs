@@ -15,6 +15,7 @@ unsafe extern "C" {
     pub fn signal(signal: c_int, handler: usize) -> usize;
     pub fn sigfillset(set: *mut SigSet) -> c_int;
     pub fn sigprocmask(how: c_int, set: *const SigSet, old: *mut SigSet) -> c_int;
+    pub fn sigtimedwait(set: *const SigSet, info: *mut c_void, time: *const i64) -> c_int;
     pub fn sigwaitinfo(set: *const SigSet, info: *mut c_void) -> c_int;
     pub fn setsid() -> c_int;
     pub fn geteuid() -> c_uint;

@@ -4,12 +4,17 @@
 //! runs this program again, to play one scene: a container of layers that say where they are, one
 //! of which may fail.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, thread::sleep, time::Duration};
 
 use anyhow::{Result, bail};
 use conformance::{Outcome, Sandbox, expect};
 use nix::{
-    sys::signal::{Signal, kill, raise},
+    errno::Errno,
+    sys::{
+        prctl::set_pdeathsig,
+        signal::{Signal, kill, raise},
+        wait::{WaitPidFlag, waitpid},
+    },
     unistd::Pid,
 };
 use step01::{Container, Explain, Failure, Layer, Process, Side, Stack};
@@ -36,6 +41,10 @@ impl Telling {
             "panic" => panic!("in trouble"),
             "SIGTERM" => Ok(raise(Signal::SIGTERM)?),
             "SIGKILL" => Ok(raise(Signal::SIGKILL)?),
+            "hang" => loop {
+                sleep(Duration::from_secs(1));
+            },
+            "forget" => Ok(set_pdeathsig(None)?), // as a change of user does
             fault => bail!("nobody knows the fault {fault}"),
         }
     }
@@ -76,7 +85,8 @@ impl Layer for Reborn {
     }
 }
 
-/// `scene HOOK-LAYER FAULT COMMAND…`, with the layers `low`, `middle` and `high`.
+/// `scene HOOK-LAYER FAULT COMMAND…`, with the layers `low`, `middle` and `high`. A child that is
+/// left, be it a zombie, is told of.
 fn scene(args: Vec<String>) -> ExitCode {
     let [at, fault, command @ ..] = &args[..] else { return ExitCode::from(99) };
     let mut stack = Stack::default();
@@ -86,7 +96,8 @@ fn scene(args: Vec<String>) -> ExitCode {
     for name in ["low", "middle", "high"] {
         stack.top(Telling { name, at: at.clone(), fault: fault.clone() });
     }
-    let process = Process::new(command.iter().map(Into::into).collect());
+    let mut process = Process::new(command.iter().map(Into::into).collect());
+    process.preserve_fds = u32::from(at == "preserve");
     let mut container = Container::new(process, Explain::new(false));
     container.stack = stack;
     container.when_ended(|stack, explain| {
@@ -94,7 +105,11 @@ fn scene(args: Vec<String>) -> ExitCode {
         println!("ended {}", stack.names().join(" "));
         Ok(())
     });
-    match container.run() {
+    let result = container.run();
+    if waitpid(None, Some(WaitPidFlag::WNOHANG)) != Err(Errno::ECHILD) {
+        println!("a child is left");
+    }
+    match result {
         Ok(status) => ExitCode::from(status.code()),
         Err(error) => {
             eprintln!("{error:#}");
@@ -111,6 +126,11 @@ fn play(sandbox: &Sandbox, at: &str, fault: &str) -> Result<Outcome> {
 /// What a scene says, hook by hook, in one line.
 fn course(outcome: &Outcome) -> String {
     outcome.stdout().lines().collect::<Vec<_>>().join(", ")
+}
+
+fn released(outcome: &Outcome) -> Result<()> {
+    let all = course(outcome).ends_with(RELEASED);
+    expect::that("all layers are released", all, &course(outcome), READ)
 }
 
 const UP_TO_COMMAND: &str = "prepare low, prepare middle, prepare high, \
@@ -167,16 +187,14 @@ fn a_panic_in_the_container_is_no_success(sandbox: &Sandbox) -> Result<()> {
     let outcome = play(sandbox, "enter-middle", "panic")?;
     outcome.code(125)?;
     expect::contains("the error", &outcome.stderr(), "panicked: in trouble\n", READ)?;
-    let released = course(&outcome).ends_with(RELEASED);
-    expect::that("all layers are released", released, &course(&outcome), READ)
+    released(&outcome)
 }
 
 fn a_panic_on_the_host_is_no_success_and_releases_all(sandbox: &Sandbox) -> Result<()> {
     for at in ["prepare-middle", "attach-middle"] {
         let outcome = play(sandbox, at, "panic")?;
         outcome.code(101)?;
-        let released = course(&outcome).ends_with(RELEASED);
-        expect::that("all layers are released", released, &course(&outcome), READ)?;
+        released(&outcome)?;
     }
     Ok(())
 }
@@ -195,8 +213,7 @@ fn a_signal_waits_until_the_command_runs(sandbox: &Sandbox) -> Result<()> {
         let run = sandbox.run(std::env::current_exe()?).args(["scene", at, "SIGTERM"]);
         let outcome = run.arg(sandbox.probe_path()).args(["sleep", "10"]).output()?;
         outcome.code(128 + 15)?;
-        let released = course(&outcome).ends_with(RELEASED);
-        expect::that("all layers are released", released, &course(&outcome), READ)?;
+        released(&outcome)?;
     }
     Ok(())
 }
@@ -204,19 +221,47 @@ fn a_signal_waits_until_the_command_runs(sandbox: &Sandbox) -> Result<()> {
 fn a_signal_does_not_end_the_runtime_before_all_is_released(sandbox: &Sandbox) -> Result<()> {
     let outcome = play(sandbox, "release-high", "SIGTERM")?;
     outcome.code(3)?;
-    let released = course(&outcome).ends_with(RELEASED);
-    expect::that("all layers are released", released, &course(&outcome), READ)
+    released(&outcome)
 }
 
 fn killed_in_any_hook_no_process_is_left(sandbox: &Sandbox) -> Result<()> {
     for at in ["prepare-high", "attach-low", "attach-high", "release-middle"] {
         // A process that outlives its run is an error of the run.
-        play(sandbox, at, "SIGKILL")?;
+        let outcome = play(sandbox, at, "SIGKILL")?;
+        let entered = course(&outcome).contains("enter") && !at.starts_with("release");
+        expect::that("the child did not enter", !entered, &course(&outcome), READ)?;
     }
     let outcome = play(sandbox, "enter-high", "SIGKILL")?;
     outcome.code(137)?;
-    let released = course(&outcome).ends_with(RELEASED);
-    expect::that("all layers are released", released, &course(&outcome), READ)
+    released(&outcome)
+}
+
+fn killed_while_the_child_enters_no_process_is_left(sandbox: &Sandbox) -> Result<()> {
+    let run = sandbox.run(std::env::current_exe()?).args(["scene", "enter-low", "hang", "true"]);
+    let mut running = run.spawn()?;
+    while running.line()? != "enter low" {}
+    running.signal(Signal::SIGKILL)?;
+    running.wait().map(drop)
+}
+
+fn the_wish_to_die_with_the_runtime_outlives_a_change_of_user(sandbox: &Sandbox) -> Result<()> {
+    let run = sandbox.run(std::env::current_exe()?).args(["scene", "enter-high", "forget"]);
+    let mut running = run.arg(sandbox.probe_path()).args(["sleep", "60"]).spawn()?;
+    while running.line()? != "ready" {}
+    running.signal(Signal::SIGKILL)?;
+    running.wait().map(drop)
+}
+
+fn descriptors_are_inherited_where_that_is_asked_for(sandbox: &Sandbox) -> Result<()> {
+    let run = sandbox.run("/bin/sh").args(["-c", "exec \"$@\" 3</etc 4</usr", "sh"]);
+    let run = run.arg(std::env::current_exe()?).args(["scene", "preserve", "none"]);
+    let outcome = run.arg(sandbox.probe_path()).args(["report", "fds"]).output()?;
+    outcome.success()?;
+    let report = outcome.stdout().lines().find(|line| line.starts_with('{')).map(str::to_string);
+    let seen: serde_json::Value = serde_json::from_str(&report.unwrap_or_default())?;
+    expect::equal("descriptor 3", &seen["fds"]["3"], "/etc", READ)?;
+    let count = seen["fds"].as_object().map(serde_json::Map::len);
+    expect::equal("the number of descriptors", &count, Some(4), READ)
 }
 
 fn a_reborn_container_is_waited_for(sandbox: &Sandbox) -> Result<()> {
@@ -248,6 +293,9 @@ fn main() -> ExitCode {
         a_signal_waits_until_the_command_runs,
         a_signal_does_not_end_the_runtime_before_all_is_released,
         killed_in_any_hook_no_process_is_left,
+        killed_while_the_child_enters_no_process_is_left,
+        the_wish_to_die_with_the_runtime_outlives_a_change_of_user,
+        descriptors_are_inherited_where_that_is_asked_for,
         a_reborn_container_is_waited_for,
     })
 }

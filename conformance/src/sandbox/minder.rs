@@ -241,6 +241,10 @@ fn set_signals(blocked: &[i32], ignored: &[i32]) -> io::Result<()> {
         for number in blocked {
             libc::sigaddset(&raw mut set, *number);
         }
+        // Those that the test's own surroundings ignore, as a shell's background jobs do, are not.
+        for number in 1..=64 {
+            libc::signal(number, libc::SIG_DFL);
+        }
         libc::sigprocmask(libc::SIG_SETMASK, &raw const set, std::ptr::null_mut());
         for number in ignored {
             libc::signal(*number, libc::SIG_IGN);
