@@ -70,7 +70,9 @@ impl Cgroup {
             }
         }
         if usable.is_empty() {
-            explain.say("# no group is delegated to the caller: the container stays in its");
+            explain.say(
+                "# no group is delegated to the caller: the container stays in the caller's own",
+            );
         }
         Ok(usable)
     }
@@ -126,22 +128,26 @@ impl Layer for Cgroup {
 
 /// Why none of the hierarchies that the caller may use has this controller.
 fn why_not(controller: &str, all: &[Hierarchy]) -> String {
-    let v1 = all.iter().find(|one| one.version == Version::V1 && one.has(controller));
     let in_root = |one: &&Hierarchy| {
         let listed = fs::read_to_string(one.mount_point.join("cgroup.controllers"));
-        one.version == Version::V2
-            && listed.unwrap_or_default().split_whitespace().any(|one| one == controller)
+        listed.unwrap_or_default().split_whitespace().any(|one| one == controller)
     };
-    match v1.or_else(|| all.iter().find(in_root)) {
-        None => format!("no cgroup hierarchy that is mounted here has the {controller} controller"),
-        Some(one) => {
-            let own = one.own.as_ref().unwrap_or(&one.mount_point);
-            format!(
-                "the {controller} controller is not delegated to the caller: neither {} nor a group \
-                 above it is writable (systemd delegates one by: systemd-run --user --scope -p \
-                 Delegate=yes)",
-                own.display()
-            )
-        }
+    let v1 = all.iter().find(|one| one.version == Version::V1 && one.has(controller));
+    let Some(one) = v1.or_else(|| all.iter().find(in_root)) else {
+        return format!("no cgroup hierarchy that is mounted here has the {controller} controller");
+    };
+    if let Some(top) = one.top() {
+        let above = top.parent().unwrap_or(&top).join("cgroup.subtree_control");
+        return format!(
+            "the group {} is not given the {controller} controller (root gives it by: \
+             echo +{controller} > {}; systemd does where a unit has Delegate={controller})",
+            top.display(),
+            above.display()
+        );
     }
+    format!(
+        "the {controller} controller is not delegated to the caller: neither {} nor a group above it \
+         is writable (systemd delegates one by: systemd-run --user --scope -p Delegate=yes)",
+        one.own.as_ref().unwrap_or(&one.mount_point).display()
+    )
 }

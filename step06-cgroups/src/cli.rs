@@ -67,16 +67,26 @@ impl Step for Args {
             mount.read_only_paths.push("/sys/fs/cgroup".into());
         }
         let stats = self.stats;
-        container.when_ended(move |stack, _explain| {
-            let Some(cgroup) = stack.get_mut::<Cgroup>() else { return Ok(()) };
-            if let Some(cause) = cgroup.cause_of_death()? {
-                eprintln!("cgroup: {cause}");
-            }
-            if stats {
-                eprint!("{}", cgroup.stats()?);
-            }
-            Ok(())
+        container.when_ended(move |stack, _explain| match stack.get_mut::<Cgroup>() {
+            Some(cgroup) => tell(cgroup, stats),
+            None => Ok(()),
         });
         Ok(container)
     }
+}
+
+/// What a person is told of a container that has ended.
+fn tell(cgroup: &Cgroup, stats: bool) -> Result<()> {
+    if let Some(cause) = cgroup.cause_of_death()? {
+        eprintln!("cgroup: {cause}");
+    }
+    if stats {
+        match cgroup.stats()? {
+            stats if stats.0.is_empty() => {
+                eprintln!("cgroup: nothing was counted: no group is delegated to the caller")
+            }
+            stats => eprint!("{stats}"),
+        }
+    }
+    Ok(())
 }

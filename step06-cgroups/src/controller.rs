@@ -117,7 +117,7 @@ mod tests {
     #[case(V2, cpu(), &[("cpu.max", "50000 100000"), ("cpu.weight", "-")])]
     #[case(V1, pids("20"), &[("pids.max", "20")])]
     #[case(V2, pids("20"), &[("pids.max", "20")])]
-    #[case(V2, pids("-1"), &[("pids.max", "max")])]
+    #[case(V2, pids("-1"), &[("pids.max", "-")])]
     #[case(V1, Box::new(CpuAcct), &[("cpuacct.usage", "-")])]
     #[case(V2, Box::new(Memory::default()), &[("memory.max", "-")])]
     #[case(V2, Box::new(Cpu::default()), &[("cpu.max", "-")])]

@@ -6,8 +6,7 @@
 
 use std::{fs, path::Path};
 
-use anyhow::{Context, Result};
-use nix::errno::Errno;
+use anyhow::{Context, Result, bail};
 use step05::Explain;
 
 use crate::{
@@ -24,39 +23,38 @@ pub fn enable<'a>(
 ) -> Result<()> {
     let file = dir.join("cgroup.subtree_control");
     let given = fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
-    for controller in controllers {
-        let name = controller.name();
-        if !controller.listed() || given.split_whitespace().any(|one| one == name) {
-            continue;
-        }
-        // One write for each: of several in one line, one that is refused takes all with it.
-        let value = format!("+{name}");
-        let written = explain.act(
-            echo(&value, &file),
-            format_args!("enabling {name} below {}", dir.display()),
-            || write(&file, &value).map_err(|error| refusal(error, dir)),
-        );
-        match (written, controller.asked()) {
+    let missing = |one: &&dyn Controller| {
+        one.listed() && !given.split_whitespace().any(|given| given == one.name())
+    };
+    for controller in controllers.filter(missing) {
+        let enabled = enable_one(explain, dir, controller.name());
+        match (enabled, controller.asked()) {
             (Err(error), Some(flag)) => return Err(error).context(flag),
-            (Err(_), None) => explain.say(format_args!("# refused: {name} will not be counted")),
+            (Err(error), None) => explain.say(format_args!("# not counted: {error:#}")),
             (Ok(()), _) => {}
         }
     }
     Ok(())
 }
 
-fn refusal(error: std::io::Error, dir: &Path) -> anyhow::Error {
-    let hint = match error.raw_os_error().map(Errno::from_raw) {
-        Some(Errno::EBUSY) => format!(
-            "a group of v2 may not have both processes and limited children; \
+/// In a write of its own: of several in one line, one that is refused takes all with it.
+fn enable_one(explain: &Explain, dir: &Path, name: &str) -> Result<()> {
+    let doing = format!("enabling {name} below {}", dir.display());
+    // Of some controllers, the threaded ones, the kernel would do it, and then refuse to let any
+    // process into the groups below.
+    if has_processes(dir) {
+        bail!(
+            "{doing}: a group of v2 may not have both processes and limited children; \
              move the processes in {} to a child group first",
             dir.join("cgroup.procs").display()
-        ),
-        Some(Errno::ENOENT) => "the group above does not give it".into(),
-        Some(Errno::EINVAL) => {
-            "real-time processes are in the way, or the group is threaded".into()
-        }
-        _ => return error.into(),
-    };
-    anyhow::anyhow!("{error} ({hint})")
+        );
+    }
+    let (file, value) = (dir.join("cgroup.subtree_control"), format!("+{name}"));
+    explain.act(echo(&value, &file), doing, || write(&file, &value))
+}
+
+/// Whether the rule above stands in the way. The root of the tree, which alone has no type, is free.
+fn has_processes(dir: &Path) -> bool {
+    let processes = fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default();
+    dir.join("cgroup.type").exists() && !processes.is_empty()
 }

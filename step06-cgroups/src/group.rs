@@ -136,9 +136,10 @@ impl Group {
     /// Removes it everywhere, and the groups above that were made for it if they are empty. What
     /// cannot be removed stays in `self`.
     pub fn remove(&mut self, explain: &Explain) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
         let mut result = Ok(());
         self.trees.retain(|tree| {
-            let removed = tree.remove(explain);
+            let removed = tree.remove(explain, deadline);
             let gone = removed.is_ok();
             if let (Ok(()), Err(error)) = (&result, removed) {
                 result = Err(error);
@@ -168,12 +169,12 @@ impl Tree {
 
     fn try_make(&mut self, explain: &Explain) -> Result<()> {
         for dir in self.above.iter().filter(|dir| !dir.exists()) {
-            match make_dir(explain, dir, MADE_ON_THE_WAY) {
+            match make_dir(explain, dir) {
                 Err(_) if dir.exists() => {} // another was faster
                 made => made?,
             }
         }
-        make_dir(explain, &self.files.dir, 0o755)?;
+        make_dir(explain, &self.files.dir)?;
         let dir = File::open(&self.files.dir)?;
         let inode = dir.metadata()?.ino();
         self.lock = Some(lock(dir)?);
@@ -184,12 +185,12 @@ impl Tree {
         }
     }
 
-    fn remove(&self, explain: &Explain) -> Result<()> {
+    fn remove(&self, explain: &Explain, deadline: Instant) -> Result<()> {
         let dir = &self.files.dir;
         let removed = explain.act(
             sh(["rmdir".as_ref(), dir.as_os_str()]),
             format_args!("removing the group {}", dir.display()),
-            || remove(dir, PATIENCE),
+            || remove(dir, deadline),
         );
         removed.map_err(|error| match processes(dir) {
             holders if holders.is_empty() => error,
@@ -200,12 +201,11 @@ impl Tree {
     }
 }
 
-/// Removes those groups that were made on the way to a container's, from the last one up, as far
-/// as they are empty.
+/// Removes the groups on the way to a container's that this program has made, from the last one up,
+/// as far as they are empty.
 fn remove_empty(explain: &Explain, above: &[PathBuf]) {
     for dir in above.iter().rev() {
-        let ours = dir.metadata().is_ok_and(|dir| dir.mode() & STICKY != 0);
-        if ours && fs::remove_dir(dir).is_ok() {
+        if is_ours(dir) && fs::remove_dir(dir).is_ok() {
             explain.say(sh(["rmdir".as_ref(), dir.as_os_str()]));
         }
     }
@@ -214,30 +214,35 @@ fn remove_empty(explain: &Explain, above: &[PathBuf]) {
 /// Removes what killed runtimes left in the group at `path`, and a group of the
 /// name `id`, which is about to be made. What processes still hold is left to a later run.
 pub fn clear_abandoned(explain: &Explain, top: &Path, path: &GroupPath, id: &str) {
+    let deadline = Instant::now() + PATIENCE / 10;
     for entry in fs::read_dir(path.of(top, "")).into_iter().flatten().flatten() {
-        let name = entry.file_name();
+        let (name, dir) = (entry.file_name(), entry.path());
         let dead = name.to_str().is_some_and(|name| name == id || !alive(name));
         if dead
-            && entry.file_type().is_ok_and(|kind| kind.is_dir())
-            && let Ok(_lock) = File::open(entry.path()).and_then(lock)
+            && is_ours(&dir)
+            && let Ok(_lock) = File::open(&dir).and_then(lock)
         {
-            let _ = remove(&entry.path(), PATIENCE / 10);
+            let _ = remove(&dir, deadline);
         }
     }
     remove_empty(explain, &path.below(top));
 }
 
-/// The mode of a group that was made because a container's group was to be in it. The sticky bit,
-/// which means nothing to cgroups, says that it may be removed when it is empty; one that somebody
-/// else has made, and may have limited, stays.
-const MADE_ON_THE_WAY: u32 = 0o1755;
-const STICKY: u32 = 0o1000;
+/// The mode of the groups that this program makes. The sticky bit, which means nothing to cgroups,
+/// says that it made them, and may remove them when they are empty. One that somebody else has made
+/// is theirs, and perhaps they have set a limit on it.
+const MODE: u32 = 0o1755;
 
-fn make_dir(explain: &Explain, dir: &Path, mode: u32) -> Result<()> {
-    let words = ["mkdir".into(), format!("--mode={mode:o}").into(), dir.as_os_str().to_owned()];
+fn make_dir(explain: &Explain, dir: &Path) -> Result<()> {
+    let words = ["mkdir".into(), format!("--mode={MODE:o}").into(), dir.as_os_str().to_owned()];
     explain.act(sh(words), format_args!("making the group {}", dir.display()), || {
-        DirBuilder::new().mode(mode).create(dir)
+        DirBuilder::new().mode(MODE).create(dir)
     })
+}
+
+fn is_ours(dir: &Path) -> bool {
+    const STICKY: u32 = 0o1000;
+    dir.symlink_metadata().is_ok_and(|meta| meta.is_dir() && meta.mode() & STICKY != 0)
 }
 
 /// Whether a group was removed by others while it was looked at (ENOENT), or in that very moment
@@ -292,15 +297,14 @@ impl Door {
 
 /// Removes a group and what groups its processes may have made in it, as soon as the last process
 /// has left it.
-fn remove(dir: &Path, patience: Duration) -> io::Result<()> {
-    let deadline = Instant::now() + patience;
+fn remove(dir: &Path, deadline: Instant) -> io::Result<()> {
     loop {
         match fs::remove_dir(dir) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {
                 for below in fs::read_dir(dir)?.flatten() {
                     if below.file_type()?.is_dir() {
-                        remove(&below.path(), Duration::ZERO)?;
+                        remove(&below.path(), deadline)?;
                     }
                 }
                 if Instant::now() > deadline {

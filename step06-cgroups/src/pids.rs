@@ -57,8 +57,7 @@ impl Controller for Pids {
     fn limit(&self, explain: &Explain, files: &Files) -> Result<()> {
         match self.limit {
             Some(PidsLimit::AtMost(limit)) => files.write(explain, "pids.max", limit),
-            Some(PidsLimit::Unlimited) => files.write(explain, "pids.max", "max"),
-            None => Ok(()),
+            Some(PidsLimit::Unlimited) | None => Ok(()), // as a new group is
         }
     }
 

@@ -116,17 +116,21 @@ fn thirty_at_once(sandbox: &Sandbox) -> Result<()> {
     Ok(())
 }
 
-fn a_parent_that_somebody_else_made_stays(sandbox: &Sandbox) -> Result<()> {
-    for parent in parents(sandbox)? {
-        fs::create_dir(parent)?;
+fn groups_that_somebody_else_made_stay(sandbox: &Sandbox) -> Result<()> {
+    let foreign = || Ok::<_, anyhow::Error>(parents(sandbox)?.into_iter().map(|dir| dir.join("x")));
+    for dir in foreign()? {
+        fs::create_dir_all(dir)?;
     }
     let ran = step06(sandbox).probe(["exit", "0"]).output();
-    let there = parents(sandbox)?.iter().all(|parent| parent.is_dir());
-    for parent in parents(sandbox)? {
-        fs::remove_dir(parent)?;
-    }
+    let there = foreign()?.all(|dir| dir.is_dir());
+    let _ = foreign()?.try_for_each(fs::remove_dir);
+    let ran_again = step06(sandbox).probe(["exit", "0"]).output();
+    let parents_there = parents(sandbox)?.iter().all(|dir| dir.is_dir());
+    parents(sandbox)?.into_iter().try_for_each(fs::remove_dir)?;
     ran?.success()?;
-    expect::that("the parent is still there", there, &sandbox.cgroup_parent(), "mkdir(2)")
+    ran_again?.success()?;
+    expect::that("the group is still there", there, &sandbox.cgroup_parent(), "mkdir(2)")?;
+    expect::that("so is the parent", parents_there, &sandbox.cgroup_parent(), "mkdir(2)")
 }
 
 /// Somebody on the host puts a process of their own into the container's group.
@@ -478,9 +482,10 @@ fn without_delegation_a_container_runs_in_the_callers_group() -> Result<()> {
         let groups = inside["cgroup"].as_array().context("a list")?;
         let roots = groups.iter().all(|one| one.as_str().is_some_and(|one| one.ends_with(":/")));
         expect::that("every group is the root", roots, groups, "cgroup_namespaces(7)")?;
-        let run = step06(sandbox).args(["--explain", "--pids-limit", "-1"]);
+        let run = step06(sandbox).args(["--explain", "--stats", "--pids-limit", "-1"]);
         let said = run.probe(["exit", "0"]).output()?.stderr();
-        let note = "# no group is delegated to the caller: the container stays in its";
+        expect::contains("what is counted", &said, "nothing was counted", "cgroups(7)")?;
+        let note = "# no group is delegated to the caller: the container stays in the caller's own";
         expect::contains("what is explained", &said, note, "cgroups(7)")
     })
 }
@@ -490,7 +495,11 @@ struct Delegated(PathBuf);
 
 impl Delegated {
     fn new(sandbox: &Sandbox, hierarchy: &Hierarchy) -> Result<Self> {
-        let dir = hierarchy.top().context("no group may be made")?.join(sandbox.cgroup_parent());
+        let top = hierarchy.top().context("no group may be made")?;
+        if hierarchy.has("memory") && hierarchy.version == Version::V2 {
+            fs::write(top.join("cgroup.subtree_control"), "+memory +pids -cpu")?;
+        }
+        let dir = top.join(sandbox.cgroup_parent());
         fs::create_dir(&dir).with_context(|| format!("making {}", dir.display()))?;
         for name in ["", "cgroup.procs", "tasks", "cgroup.subtree_control"] {
             let path = dir.join(name);
@@ -501,16 +510,20 @@ impl Delegated {
         Ok(Self(dir))
     }
 
-    /// Runs step 6 from within.
+    /// Runs step 6 from a group in it. Of v2 that is a leaf, next to which there is room for groups
+    /// that have limits.
     fn run(&self, sandbox: &Sandbox, args: &[&str]) -> Result<Outcome> {
+        let leaf = self.0.join("caller");
+        let _ = fs::create_dir(&leaf);
+        let v1 = leaf.join("tasks").exists();
+        self.run_in(sandbox, if v1 { &self.0 } else { &leaf }, args)
+    }
+
+    fn run_in(&self, sandbox: &Sandbox, dir: &Path, args: &[&str]) -> Result<Outcome> {
         let name = sandbox.cgroup_parent();
         let script = "while ! grep -q $0 /proc/self/cgroup; do sleep 0.05; done; exec \"$@\"";
         let run = sandbox.run("/bin/sh").args(["-c", script, &name, STEP06, "--network", "none"]);
         let running = run.args(args).spawn()?;
-        // Of v2 a caller sits in a leaf, next to which there is room for groups with limits.
-        let leaf = self.0.join("caller");
-        let _ = fs::create_dir(&leaf);
-        let dir = if leaf.join("tasks").exists() { &self.0 } else { &leaf };
         fs::write(dir.join("cgroup.procs"), running.pid().to_string())?;
         running.wait()
     }
@@ -547,6 +560,29 @@ fn in_a_delegated_group(controller: &str) -> Result<()> {
     })
 }
 
+/// In v2 a group with processes in it cannot have children with limits.
+fn a_caller_that_is_in_the_way_is_told_of() -> Result<()> {
+    conformance::unprivileged(|sandbox| {
+        let hierarchy = Hierarchy::all()?.into_iter().find(|one| one.has("memory"));
+        let delegated = Delegated::new(sandbox, &hierarchy.context("no memory")?)?;
+        let probe = sandbox.probe_path().display().to_string();
+        let run = |args: &[&str]| {
+            let args = [args, &["--", &probe, "exit", "0"]].concat();
+            delegated.run_in(sandbox, &delegated.0, &args)
+        };
+        let line = run(&["--memory", "20m"])?.error_line(125)?;
+        let line = line.replace(&delegated.0.display().to_string(), "GROUP");
+        assert_snapshot!(line, @"step06: cgroup: --memory: enabling memory below GROUP: a group of v2 may not have both processes and limited children; move the processes in GROUP/cgroup.procs to a child group first");
+        run(&[])?.success()?; // and without a limit it does not matter
+
+        // What the group itself was not given it cannot give on either.
+        let line = run(&["--cpus", "1"])?.error_line(125)?;
+        let line = line.replace(&delegated.0.display().to_string(), "GROUP");
+        assert_snapshot!(line, @"step06: cgroup: --cpus: the group GROUP is not given the cpu controller (root gives it by: echo +cpu > /sys/fs/cgroup/cgroup.subtree_control; systemd does where a unit has Delegate=cpu)");
+        Ok(())
+    })
+}
+
 fn in_a_delegated_group_of_v2_the_container_is_born() -> Result<()> {
     conformance::unprivileged(|sandbox| {
         let hierarchy = Hierarchy::all()?.into_iter().find(|one| one.version == Version::V2);
@@ -555,7 +591,7 @@ fn in_a_delegated_group_of_v2_the_container_is_born() -> Result<()> {
         let outcome = delegated.run(sandbox, &["--explain", "--", &probe, "report", "cgroup"])?;
         let inside = outcome.json()?["cgroup"].to_string();
         expect::contains("the group", &inside, "0::/\"", "cgroup_namespaces(7)")?;
-        let made = format!("mkdir --mode=755 {}/layers/", delegated.0.display());
+        let made = format!("mkdir --mode=1755 {}/layers/", delegated.0.display());
         expect::contains("what is explained", &outcome.stderr(), &made, "cgroups(7)")
     })
 }
@@ -637,7 +673,7 @@ fn explain_tells_every_act_on_v1(sandbox: &Sandbox) -> Result<()> {
     let said = said.join("\n");
     assert_snapshot!(said, @r#"
     host       cgroup        mkdir --mode=1755 PARENT
-    host       cgroup        mkdir --mode=755 PARENT/ID
+    host       cgroup        mkdir --mode=1755 PARENT/ID
     host       cgroup        echo 67108864 > PARENT/ID/memory.limit_in_bytes
     container  cgroup        echo 0 > PARENT/ID/tasks
     host       cgroup        rmdir PARENT/ID
@@ -654,7 +690,7 @@ fn explain_tells_every_act_on_v2(sandbox: &Sandbox) -> Result<()> {
     let said = said.join("\n");
     assert_snapshot!(said, @r#"
     host       cgroup        mkdir --mode=1755 PARENT
-    host       cgroup        mkdir --mode=755 PARENT/ID
+    host       cgroup        mkdir --mode=1755 PARENT/ID
     host       cgroup        echo +memory > PARENT/cgroup.subtree_control
     host       cgroup        echo +cpu > PARENT/cgroup.subtree_control
     host       cgroup        echo +pids > PARENT/cgroup.subtree_control
@@ -673,7 +709,7 @@ conformance::checkpoint! {
     the_group_is_gone_when_the_container_is: [Root],
     a_killed_runtime_leaves_groups_that_the_next_one_clears: [Root],
     thirty_at_once,
-    a_parent_that_somebody_else_made_stays: [Root],
+    groups_that_somebody_else_made_stay: [Root],
     a_group_that_another_process_holds_is_told_of: [Root],
     a_group_in_use_is_not_cleared_by_another_runtime: [Root],
     a_group_that_is_there_is_not_taken_over: [Root],
@@ -695,6 +731,7 @@ conformance::checkpoint! {
     without_delegation_a_container_runs_in_the_callers_group: [UserNamespaces],
     in_a_delegated_group_of_v1_limits_hold: [Root, CgroupV1("memory")],
     in_a_delegated_group_of_v2_limits_hold: [Root, CgroupV2("memory")],
+    a_caller_that_is_in_the_way_is_told_of: [Root, CgroupV2("memory")],
     in_a_delegated_group_of_v2_the_container_is_born: [Root, CgroupV2("")],
     values_that_are_none_are_refused,
     the_help_tells_of_the_limits,
