@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{Result, failed, json::Json, process::say, text};
+use crate::{Result, failed, json::Json, number, process::say, text};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -69,11 +69,13 @@ fn listen(args: &[OsString]) -> Result<()> {
     done.map_err(|error| failed(at, &error))
 }
 
-/// `udp-send HOST:PORT TEXT`
+/// `udp-send HOST:PORT TEXT [FROM_PORT]`
 fn udp_send(args: &[OsString]) -> Result<()> {
     let (to, message) = (address(args)?, text(args, 1, "the text")?);
-    let any: SocketAddr = if to.is_ipv4() { ([0; 4], 0).into() } else { ([0u16; 8], 0).into() };
-    let answer = UdpSocket::bind(any).and_then(|socket| {
+    let port = args.get(2).map_or(Ok(0), |_| number(args, 2, "the port to send from"))? as u16;
+    let from: SocketAddr =
+        if to.is_ipv4() { ([0; 4], port).into() } else { ([0u16; 8], port).into() };
+    let answer = UdpSocket::bind(from).and_then(|socket| {
         socket.set_read_timeout(Some(PATIENCE))?;
         socket.connect(to)?;
         socket.send(message.as_bytes())?;

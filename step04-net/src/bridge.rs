@@ -92,19 +92,18 @@ fn set_up(
 
 /// Undoes `set_up`, also where that, or this, was interrupted.
 fn take_down(explain: &Explain, rtnetlink: &Rtnetlink, pool: &Pool) -> Result<()> {
-    // As long as there is a bridge, and only then, forwarding may have been switched on for it.
     let Some(Shared { router, .. }) = pool.shared()? else { return Ok(()) };
-    if if_nametoindex(BRIDGE).is_err() {
-        return Ok(());
-    }
-    if !router {
+    // Forwarding is switched on after the bridge is made, and off before it is deleted. So where
+    // there is none it is as it was, or as somebody else wants it.
+    let bridge = if_nametoindex(BRIDGE).is_ok();
+    if bridge && !router {
         sysctl::switch(explain, IP_FORWARD, false)?;
     }
     match nft::run(explain, &[Command::DeleteTable]) {
         Err(Errno::ENOENT | Errno::EOPNOTSUPP | Errno::EPROTONOSUPPORT) | Ok(()) => {}
         Err(errno) => return Err(errno).context("deleting the nft table"),
     }
-    delete_link(explain, rtnetlink, BRIDGE)
+    if bridge { delete_link(explain, rtnetlink, BRIDGE) } else { Ok(()) }
 }
 
 /// Takes away what the container `id`, and every container whose runtime is dead, had on the

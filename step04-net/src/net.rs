@@ -10,7 +10,7 @@
 //!   10.88.0.2           10.88.0.1
 //! ```
 
-use std::{fmt, str::FromStr};
+use std::{fmt, net::Ipv4Addr, os::fd::OwnedFd, str::FromStr};
 
 use anyhow::{Context, Error, Result, anyhow, bail};
 use nix::{sched::CloneFlags, unistd::Pid};
@@ -21,7 +21,6 @@ use crate::{
     bridge::{self, BRIDGE},
     conntrack, nft,
     pool::Pool,
-    ports::Reserved,
     rtnetlink::{Peer, Rtnetlink},
     rules, sysctl,
 };
@@ -81,7 +80,7 @@ pub struct Net {
 /// What a container on the bridge has on the host.
 struct Joined {
     place: Option<(Lease, Subnet)>,
-    reserved: Vec<Reserved>,
+    _reserved: Vec<OwnedFd>,
 }
 
 impl Net {
@@ -96,6 +95,12 @@ impl Net {
             id: run_dir.id().to_string(),
             joined: None,
         }
+    }
+
+    /// The container's address on the bridge, once it has one.
+    pub fn address(&self) -> Option<Ipv4Addr> {
+        let (lease, _) = self.joined.as_ref()?.place.as_ref()?;
+        Some(lease.address)
     }
 
     /// What is asked for, or the best that the kernel allows.
@@ -117,10 +122,11 @@ impl Net {
 
     /// Takes ports, an address and, where this is the first container, makes the bridge.
     fn join(&mut self, explain: &Explain) -> Result<(Lease, Subnet)> {
-        let joined = self.joined.insert(Joined { place: None, reserved: Vec::new() });
+        let mut reserved = Vec::new();
         for publish in &self.publish {
-            joined.reserved.extend(publish.reserve()?);
+            reserved.extend(publish.reserve()?);
         }
+        let joined = self.joined.insert(Joined { place: None, _reserved: reserved });
         let pool = Pool::lock(explain)?;
         let rtnetlink = Rtnetlink::open().context("opening a netlink socket")?;
         let subnet = bridge::ready(explain, &rtnetlink, &pool, self.subnet)?;

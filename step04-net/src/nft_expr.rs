@@ -64,21 +64,15 @@ impl Rule {
 impl Condition {
     fn expressions(&self) -> Vec<Vec<u8>> {
         match self {
-            Self::From(name) => {
-                vec![meta(libc::NFT_META_IIFNAME, FIRST), compare(libc::NFT_CMP_EQ, &padded(name))]
-            }
-            Self::To(name) => {
-                vec![meta(libc::NFT_META_OIFNAME, FIRST), compare(libc::NFT_CMP_EQ, &padded(name))]
-            }
-            Self::NotTo(name) => {
-                vec![meta(libc::NFT_META_OIFNAME, FIRST), compare(libc::NFT_CMP_NEQ, &padded(name))]
-            }
+            Self::From(name) => interface(libc::NFT_META_IIFNAME, name, libc::NFT_CMP_EQ),
+            Self::To(name) => interface(libc::NFT_META_OIFNAME, name, libc::NFT_CMP_EQ),
+            Self::NotTo(name) => interface(libc::NFT_META_OIFNAME, name, libc::NFT_CMP_NEQ),
             Self::Source(subnet) => within(SOURCE, *subnet, libc::NFT_CMP_EQ),
             Self::NotSource(subnet) => within(SOURCE, *subnet, libc::NFT_CMP_NEQ),
             Self::Destination(subnet) => within(DESTINATION, *subnet, libc::NFT_CMP_EQ),
             Self::ToThisHost => {
                 let local = u32::from(libc::RTN_LOCAL);
-                vec![fib_kind_of_destination(), compare(libc::NFT_CMP_EQ, &local.to_ne_bytes())]
+                vec![kind_of_destination(), compare(libc::NFT_CMP_EQ, &local.to_ne_bytes())]
             }
             Self::Answer => any_bit(libc::NFT_CT_STATE, ESTABLISHED | RELATED),
             Self::Turned => any_bit(libc::NFT_CT_STATUS, DST_NAT),
@@ -156,22 +150,31 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// A field of a packet: in which header, at which byte, how long.
-type Place = (i32, u32, u32);
-const SOURCE: Place = (libc::NFT_PAYLOAD_NETWORK_HEADER, 12, 4);
-const DESTINATION: Place = (libc::NFT_PAYLOAD_NETWORK_HEADER, 16, 4);
-const DESTINATION_PORT: Place = (libc::NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2);
+/// Some bytes of a packet.
+#[derive(Clone, Copy)]
+struct Bytes {
+    /// `NFT_PAYLOAD_*_HEADER`
+    header: i32,
+    offset: u32,
+    length: u32,
+}
+
+// See RFC 791; and RFC 9293 and 768, which have the ports at the same place.
+const SOURCE: Bytes = Bytes { header: libc::NFT_PAYLOAD_NETWORK_HEADER, offset: 12, length: 4 };
+const DESTINATION: Bytes = Bytes { offset: 16, ..SOURCE };
+const DESTINATION_PORT: Bytes =
+    Bytes { header: libc::NFT_PAYLOAD_TRANSPORT_HEADER, offset: 2, length: 2 };
 
 // Bits of connection tracking, from linux/netfilter/nf_conntrack_common.h.
 const ESTABLISHED: u32 = 1 << 1;
 const RELATED: u32 = 1 << 2;
 const DST_NAT: u32 = 1 << 5;
 
-/// The address at `place` lies in `subnet`, or does not: as `how` says.
-fn within(place: Place, subnet: Subnet, how: i32) -> Vec<Vec<u8>> {
+/// The address there lies in `subnet`, or does not: as `how` says.
+fn within(address: Bytes, subnet: Subnet, how: i32) -> Vec<Vec<u8>> {
     let mask = subnet.mask().to_be_bytes();
     let first = subnet.first().octets();
-    vec![payload(place, FIRST), and(&mask), compare(how, &first)]
+    vec![payload(address, FIRST), and(&mask), compare(how, &first)]
 }
 
 /// What connection tracking knows under `key` has any of `bits`.
@@ -180,63 +183,113 @@ fn any_bit(key: i32, bits: u32) -> Vec<Vec<u8>> {
     vec![tracked(key), and(&bits.to_ne_bytes()), compare(libc::NFT_CMP_NEQ, &zero)]
 }
 
-/// An interface's name as the kernel keeps it, in `IFNAMSIZ` bytes.
-fn padded(name: &str) -> [u8; libc::IFNAMSIZ] {
-    let mut bytes = [0; libc::IFNAMSIZ];
-    bytes[..name.len()].copy_from_slice(name.as_bytes());
-    bytes
+/// The interface under `key` has this name, or another. The kernel keeps names in `IFNAMSIZ` bytes.
+fn interface(key: i32, name: &str, how: i32) -> Vec<Vec<u8>> {
+    let mut padded = [0; libc::IFNAMSIZ];
+    padded[..name.len()].copy_from_slice(name.as_bytes());
+    vec![meta(key, FIRST), compare(how, &padded)]
 }
 
-// One function an expression. The numbers are those of the kernel's NFTA_* of each.
+// One function an expression. The numbers of their attributes are not in libc; they are from
+// linux/netfilter/nf_tables.h, and the names are without its NFTA_*_.
 
 fn meta(key: i32, register: u32) -> Vec<u8> {
-    expression("meta", &[number(1, register), number(2, key as u32)])
+    const DREG: u16 = 1;
+    const KEY: u16 = 2;
+    expression("meta", &[number(DREG, register), number(KEY, key as u32)])
 }
 
-fn payload((header, offset, length): Place, register: u32) -> Vec<u8> {
-    let from = [number(2, header as u32), number(3, offset), number(4, length)];
-    expression("payload", &[&[number(1, register)], &from[..]].concat())
+fn payload(bytes: Bytes, register: u32) -> Vec<u8> {
+    const DREG: u16 = 1;
+    const BASE: u16 = 2;
+    const OFFSET: u16 = 3;
+    const LEN: u16 = 4;
+    let place = [
+        number(DREG, register),
+        number(BASE, bytes.header as u32),
+        number(OFFSET, bytes.offset),
+        number(LEN, bytes.length),
+    ];
+    expression("payload", &place)
 }
 
 /// What connection tracking knows of the packet's connection.
 fn tracked(key: i32) -> Vec<u8> {
-    expression("ct", &[number(1, FIRST), number(2, key as u32)])
+    const DREG: u16 = 1;
+    const KEY: u16 = 2;
+    expression("ct", &[number(DREG, FIRST), number(KEY, key as u32)])
 }
 
 /// Asks the routing table of what kind the destination is (`RTN_*`).
-fn fib_kind_of_destination() -> Vec<u8> {
-    const ADDRESS_TYPE: u32 = 3; // NFT_FIB_RESULT_ADDRTYPE
-    const OF_DESTINATION: u32 = 1 << 1; // NFTA_FIB_F_DADDR
-    expression("fib", &[number(1, FIRST), number(2, ADDRESS_TYPE), number(3, OF_DESTINATION)])
+fn kind_of_destination() -> Vec<u8> {
+    const DREG: u16 = 1;
+    const RESULT: u16 = 2;
+    const RESULT_ADDRTYPE: u32 = 3;
+    const FLAGS: u16 = 3;
+    const F_DADDR: u32 = 1 << 1;
+    let question = [number(RESULT, RESULT_ADDRTYPE), number(FLAGS, F_DADDR)];
+    expression("fib", &[&question[..], &[number(DREG, FIRST)]].concat())
 }
 
 fn and(mask: &[u8]) -> Vec<u8> {
-    let zero = vec![0; mask.len()];
-    let registers = [number(1, FIRST), number(2, FIRST), number(3, mask.len() as u32)];
-    expression("bitwise", &[&registers[..], &[value(4, mask), value(5, &zero)]].concat())
+    const SREG: u16 = 1;
+    const DREG: u16 = 2;
+    const LEN: u16 = 3;
+    const MASK: u16 = 4;
+    const XOR: u16 = 5;
+    let operation = [
+        number(SREG, FIRST),
+        number(DREG, FIRST),
+        number(LEN, mask.len() as u32),
+        value(MASK, mask),
+        value(XOR, &vec![0; mask.len()]),
+    ];
+    expression("bitwise", &operation)
 }
 
 fn compare(how: i32, with: &[u8]) -> Vec<u8> {
-    expression("cmp", &[number(1, FIRST), number(2, how as u32), value(3, with)])
+    const SREG: u16 = 1;
+    const OP: u16 = 2;
+    const DATA: u16 = 3;
+    expression("cmp", &[number(SREG, FIRST), number(OP, how as u32), value(DATA, with)])
 }
 
 /// Puts the map's address into the first register and its port into the second.
 fn lookup(map: &Map) -> Vec<u8> {
-    expression("lookup", &[text(1, map.name), number(2, FIRST), number(3, FIRST)])
+    const SET: u16 = 1;
+    const SREG: u16 = 2;
+    const DREG: u16 = 3;
+    expression("lookup", &[text(SET, map.name), number(SREG, FIRST), number(DREG, FIRST)])
 }
 
 fn dnat() -> Vec<u8> {
-    let kind = [number(1, libc::NFT_NAT_DNAT as u32), number(2, libc::NFPROTO_IPV4 as u32)];
-    expression("nat", &[&kind[..], &[number(3, FIRST), number(5, SECOND)]].concat())
+    const TYPE: u16 = 1;
+    const FAMILY: u16 = 2;
+    const REG_ADDR_MIN: u16 = 3;
+    const REG_PROTO_MIN: u16 = 5;
+    let to = [
+        number(TYPE, libc::NFT_NAT_DNAT as u32),
+        number(FAMILY, libc::NFPROTO_IPV4 as u32),
+        number(REG_ADDR_MIN, FIRST),
+        number(REG_PROTO_MIN, SECOND),
+    ];
+    expression("nat", &to)
 }
 
 fn verdict(code: i32, chain: Option<&str>) -> Vec<u8> {
-    let code = number(1, code.cast_unsigned());
-    let chain = chain.map(|chain| text(2, chain)).unwrap_or_default();
-    let register = number(1, libc::NFT_REG_VERDICT as u32);
-    expression("immediate", &[register, nest(2, &[nest(2, &[code, chain])])])
+    const DREG: u16 = 1;
+    const DATA: u16 = 2;
+    const DATA_VERDICT: u16 = 2;
+    const VERDICT_CODE: u16 = 1;
+    const VERDICT_CHAIN: u16 = 2;
+    let code = number(VERDICT_CODE, code.cast_unsigned());
+    let chain = chain.map(|chain| text(VERDICT_CHAIN, chain)).unwrap_or_default();
+    let data = nest(DATA, &[nest(DATA_VERDICT, &[code, chain])]);
+    expression("immediate", &[number(DREG, libc::NFT_REG_VERDICT as u32), data])
 }
 
 fn expression(name: &str, data: &[Vec<u8>]) -> Vec<u8> {
-    nest(NFTA_LIST_ELEM, &[text(1, name), nest(2, data)])
+    const NAME: u16 = 1;
+    const DATA: u16 = 2;
+    nest(NFTA_LIST_ELEM, &[text(NAME, name), nest(DATA, data)])
 }

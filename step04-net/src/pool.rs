@@ -6,7 +6,6 @@
 //! the last lease away together with the bridge, making the bridge together with the first lease.
 
 use std::{
-    fmt::Write as _,
     fs::{self, DirBuilder, File},
     io::ErrorKind,
     net::Ipv4Addr,
@@ -85,14 +84,14 @@ impl Pool {
         Ok(leases)
     }
 
+    /// A lease that says nothing belongs to nobody, and so to nobody who is alive.
     fn read(&self, address: Ipv4Addr) -> Result<Lease> {
         let path = self.path(address);
         let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()));
-        let (text, mut lines) = (text?, Vec::new());
-        lines.extend(text.lines());
-        let (id, publish) = lines.split_first().ok_or_else(|| anyhow!("{path:?} is empty"))?;
-        let publish: Result<_> = publish.iter().map(|line| line.parse()).collect();
-        Ok(Lease { address, id: id.to_string(), publish: publish? })
+        let text = text?;
+        let (id, publish) = text.split_once('\n').unwrap_or((&text, ""));
+        let publish = publish.lines().filter_map(|line| line.parse().ok()).collect();
+        Ok(Lease { address, id: id.to_string(), publish })
     }
 
     /// Gives `id` the lowest free address of `subnet`.
@@ -110,10 +109,8 @@ impl Pool {
             anyhow!("no address is left in {subnet}: other containers have all {all}")
         })?;
         let lease = Lease { address, id: id.to_string(), publish: publish.to_vec() };
-        let mut text = format!("{id}\n");
-        for publish in publish {
-            writeln!(text, "{publish}").context("writing to a string")?;
-        }
+        let publish = publish.iter().map(|publish| format!("{publish}\n"));
+        let text = format!("{id}\n{}", publish.collect::<String>());
         let path = self.path(address);
         explain.act(
             format_args!("echo {id} > {}", sh([&path])),

@@ -5,6 +5,7 @@ use std::{
     io::{self, ErrorKind},
     net::{Ipv4Addr, TcpListener, UdpSocket},
     ops::RangeInclusive,
+    os::fd::OwnedFd,
     str::FromStr,
 };
 
@@ -45,12 +46,12 @@ impl Publish {
     ///
     /// Nothing ever arrives at these sockets: the firewall turns every packet to the container
     /// before. But the kernel gives no port to two, and takes it back when the runtime dies.
-    pub(crate) fn reserve(&self) -> Result<Vec<Reserved>> {
+    pub(crate) fn reserve(&self) -> Result<Vec<OwnedFd>> {
         let reserve = |port| {
             let socket = (self.address, port);
             let reserved = match self.protocol {
-                Protocol::Tcp => TcpListener::bind(socket).map(Reserved::Tcp),
-                Protocol::Udp => UdpSocket::bind(socket).map(Reserved::Udp),
+                Protocol::Tcp => TcpListener::bind(socket).map(OwnedFd::from),
+                Protocol::Udp => UdpSocket::bind(socket).map(OwnedFd::from),
             };
             reserved.map_err(|error| self.refusal(port, &error))
         };
@@ -70,15 +71,6 @@ impl Publish {
             _ => anyhow!("--publish {self}: taking port {port}/{protocol} of the host: {error}"),
         }
     }
-}
-
-/// A port of the host that nobody else can have as long as this lives.
-#[derive(Debug)]
-pub(crate) enum Reserved {
-    #[expect(dead_code, reason = "held, not used")]
-    Tcp(TcpListener),
-    #[expect(dead_code, reason = "held, not used")]
-    Udp(UdpSocket),
 }
 
 impl FromStr for Publish {

@@ -115,7 +115,7 @@ impl Layer for RunDir {
 /// Whether the runtime of the container with this id still lives.
 pub fn alive(id: &str) -> bool {
     let free = lock(&base().join(id), FlockArg::LockSharedNonblock);
-    matches!(free, Err(Errno::EWOULDBLOCK))
+    !id.is_empty() && matches!(free, Err(Errno::EWOULDBLOCK))
 }
 
 /// Where run directories are: `/run/layers` for one who may write there; otherwise below

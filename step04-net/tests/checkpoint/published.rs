@@ -149,6 +149,8 @@ pub fn a_client_that_goes_on_sending_is_heard_by_the_next(sandbox: &Sandbox) -> 
         let run = step04(sandbox).args(["-p", "8080:80/udp"]);
         ready(run.probe(["udp-listen", "0.0.0.0:80"]))
     };
+    // The kernel tracks connections as long as there are rules that ask for it.
+    let stays = Staying::new(step04(sandbox))?;
     send()?.code(1)?; // before there is anybody
     let first = serve()?;
     send()?.success()?;
@@ -157,5 +159,6 @@ pub fn a_client_that_goes_on_sending_is_heard_by_the_next(sandbox: &Sandbox) -> 
     let second = serve()?;
     send()?.success()?;
     second.wait()?.success()?;
-    other.end()
+    other.end()?;
+    stays.end()
 }
