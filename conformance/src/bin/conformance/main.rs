@@ -1,0 +1,105 @@
+//! `cargo conformance`: every test, on several kernels, in one table.
+//!
+//! A test declares what it needs. What this machine's kernel lacks another may have: so the tests
+//! run here first, and then in virtual machines. A test that no kernel could run is reported by
+//! name, and with `--strict` it is a failure.
+//!
+//! | file | subject |
+//! | --- | --- |
+//! | `programs.rs` | building the test programs, and finding them |
+//! | `results.rs` | what a test program says, line by line |
+//! | `host.rs` | running them on this kernel |
+//! | `guest.rs` | process 1 of a virtual machine, which runs them there |
+//! | `plan.rs` | what a guest is to do, and how it answers |
+//! | `uml.rs` | User-Mode Linux: a kernel that is a process |
+//! | `qemu.rs`, `initramfs.rs` | Debian's kernel under QEMU, without hardware support |
+//! | `modules.rs` | which kernel modules to load, in which order |
+//! | `packages.rs` | what has to be installed for that |
+//! | `table.rs` | all results, for people and for programs |
+
+mod guest;
+mod host;
+mod initramfs;
+mod modules;
+mod packages;
+mod plan;
+mod programs;
+mod qemu;
+mod results;
+mod table;
+mod uml;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::Result;
+use clap::{Parser, ValueEnum};
+
+use crate::{programs::Programs, table::Table};
+
+/// Run every test on this kernel, and those that need another on another.
+#[derive(Parser)]
+#[command(name = "cargo conformance", bin_name = "cargo conformance", max_term_width = 100)]
+struct Args {
+    /// Which kernels; may be given more than once [default: all that this machine can run]
+    #[arg(long, value_name = "KERNEL")]
+    kernel: Vec<Kernel>,
+
+    /// Fail if a test ran on no kernel
+    #[arg(long)]
+    strict: bool,
+
+    /// Install what is missing (Debian and Ubuntu, as root)
+    #[arg(long)]
+    install: bool,
+
+    /// Where the results are written: results.md, results.json, results.xml (JUnit)
+    #[arg(long, value_name = "DIR", default_value = "target/conformance")]
+    report: PathBuf,
+}
+
+/// A kernel to run tests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Kernel {
+    /// This machine's own
+    Host,
+    /// User-Mode Linux: cgroup v2 with cpu, io, memory and pids
+    Uml,
+    /// Debian's, in QEMU: every controller of cgroup v2, two processors
+    Qemu,
+}
+
+fn main() -> ExitCode {
+    if std::process::id() == 1 {
+        guest::main();
+    }
+    match run(&Args::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("conformance: {error:#}");
+            ExitCode::from(125)
+        }
+    }
+}
+
+/// Whether all is well.
+fn run(args: &Args) -> Result<bool> {
+    let kernels = match &args.kernel[..] {
+        [] => vec![Kernel::Host, Kernel::Uml, Kernel::Qemu],
+        chosen => chosen.to_vec(),
+    };
+    let mut table = Table::default();
+    let kernels = packages::ready(&kernels, args.install, &mut table)?;
+    let programs = Programs::build()?;
+    for kernel in kernels {
+        match kernel {
+            Kernel::Host => host::run(&programs, &mut table)?,
+            Kernel::Uml => uml::run(&programs, &mut table)?,
+            Kernel::Qemu => qemu::run(&programs, &mut table)?,
+        }
+    }
+    println!("\n{table}");
+    table.write(&args.report)?;
+    println!("written to {}", args.report.display());
+    Ok(table.passed() && (!args.strict || table.complete()))
+}

@@ -1,0 +1,70 @@
+//! The test programs of the workspace: built by cargo, which also says where they are.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+/// One test program.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// Package and target, as in `step03 checkpoint`.
+    pub name: String,
+    /// The executable.
+    pub path: PathBuf,
+    /// The package's folder, where cargo would run it.
+    pub folder: PathBuf,
+}
+
+/// All of them, and the programs that they test.
+pub struct Programs {
+    /// In the order of the workspace.
+    pub tests: Vec<Program>,
+    /// `step01` … `final-runtime`.
+    pub binaries: Vec<PathBuf>,
+}
+
+impl Programs {
+    /// Has cargo build them.
+    pub fn build() -> Result<Self> {
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo.args(["test", "--workspace", "--no-run", "--message-format=json-render-diagnostics"]);
+        let built = cargo.stderr(Stdio::inherit()).output().context("running cargo")?;
+        if !built.status.success() {
+            bail!("cargo could not build the tests");
+        }
+        let messages = String::from_utf8_lossy(&built.stdout);
+        let messages: Vec<Value> =
+            messages.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let executables = messages.iter().filter(|message| message["executable"].is_string());
+        let (tests, binaries) = executables
+            .partition::<Vec<_>, _>(|message| message["profile"]["test"] == Value::Bool(true));
+        let mut tests = tests.into_iter().map(program).collect::<Result<Vec<_>>>()?;
+        tests.sort_by(|a, b| a.name.cmp(&b.name));
+        let path = |message: &Value| PathBuf::from(message["executable"].as_str().unwrap_or(""));
+        Ok(Self { tests, binaries: binaries.into_iter().map(path).collect() })
+    }
+}
+
+fn program(message: &Value) -> Result<Program> {
+    let text = |value: &Value| value.as_str().map(String::from).context("cargo's messages changed");
+    let manifest = text(&message["manifest_path"])?;
+    let folder = Path::new(&manifest).parent().context("a manifest without a folder")?;
+    let target = text(&message["target"]["name"])?;
+    // `path+file:///…/step01-uts#step01@0.1.0`, or `…/final-runtime#0.1.0`
+    let id = text(&message["package_id"])?;
+    let (path, version) = id.rsplit_once('#').context("cargo's messages changed")?;
+    let package = match version.split_once('@') {
+        Some((package, _)) => package,
+        None => path.rsplit('/').next().unwrap_or(path),
+    };
+    let kind = text(&message["target"]["kind"][0])?;
+    let name = match kind.as_str() {
+        "test" => format!("{package} {target}"),
+        _ => format!("{package} ({kind})"),
+    };
+    Ok(Program { name, path: text(&message["executable"])?.into(), folder: folder.into() })
+}

@@ -1,0 +1,50 @@
+//! User-Mode Linux: a kernel that is a process of this one. Its root is this machine's own file
+//! system, so that the test programs are where cargo has put them; what is written goes to tmpfs.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use anyhow::{Context, Result};
+
+use crate::{
+    modules,
+    plan::{self, Plan, VARIABLE},
+    programs::Programs,
+    table::Table,
+};
+
+/// What its kernel is there for: the second dialect of cgroups.
+const WHOLE: &[&str] = &["step06 checkpoint"];
+
+/// How long all of it may take.
+const LIMIT: Duration = Duration::from_secs(20 * 60);
+
+/// Debian's name for the kernel.
+pub const KERNEL: &str = "/usr/bin/linux.uml";
+
+/// Boots it and runs the tests that no other kernel has run, and the whole of [`WHOLE`].
+pub fn run(programs: &Programs, table: &mut Table) -> Result<()> {
+    let mut plan = Plan::new(programs, table, WHOLE);
+    plan.modules = modules::in_order(&modules_dir()?)?;
+    let dir = std::env::current_dir()?.join("target/conformance");
+    fs::create_dir_all(&dir).context("making target/conformance")?;
+    let file = dir.join("uml.json");
+    fs::write(&file, serde_json::to_vec(&plan)?).context("writing the plan")?;
+
+    let mut machine = Command::new(KERNEL);
+    machine.args(["mem=1G", "rootfstype=hostfs", "rw", "quiet", "con=null", "con0=null,fd:1"]);
+    machine.arg(format!("init={}", std::env::current_exe()?.display()));
+    machine.arg(format!("{VARIABLE}={}", file.display()));
+    plan::carry_out("UML", machine, LIMIT, table)
+}
+
+fn modules_dir() -> Result<PathBuf> {
+    let all = Path::new("/usr/lib/uml/modules");
+    let mut entries = fs::read_dir(all).context("looking for the modules of User-Mode Linux")?;
+    let first = entries.next().context("User-Mode Linux has no modules")??;
+    Ok(first.path())
+}
