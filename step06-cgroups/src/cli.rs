@@ -62,9 +62,7 @@ impl Step for Args {
             Pids { limit: self.pids_limit },
         ));
         if let Some(mount) = container.stack.get_mut::<Mount>() {
-            let hierarchies = Hierarchy::all().context("cgroup")?;
-            mount.mounts.extend(view::mounts(&hierarchies, "/sys/fs/cgroup"));
-            mount.read_only_paths.push("/sys/fs/cgroup".into());
+            view::add(mount, &Hierarchy::all().context("cgroup")?);
         }
         let stats = self.stats;
         container.when_ended(move |stack, _explain| match stack.get_mut::<Cgroup>() {

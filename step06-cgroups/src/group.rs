@@ -112,24 +112,31 @@ impl Group {
     /// Kills everyone in it, and waits until they have left.
     pub fn kill(&self, explain: &Explain) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
-        if let Some(tree) = self.trees.iter().find(|tree| tree.files.has("cgroup.kill")) {
-            tree.files.write(explain, "cgroup.kill", 1)?;
-        }
+        let at_once = self.trees.iter().find(|tree| tree.files.has("cgroup.kill"));
         loop {
-            // A number may by now be another process's; one that is still in the group is not.
-            let open = |pid| pidfd_open(pid).map(|fd| (pid, fd));
-            let found: Vec<_> = self.processes().into_iter().flat_map(open).collect();
-            let still = self.processes();
-            if still.is_empty() {
+            match at_once {
+                Some(tree) => tree.files.write(explain, "cgroup.kill", 1)?,
+                None => self.kill_one_by_one(),
+            }
+            let left = self.processes();
+            if left.is_empty() {
                 return Ok(());
             }
-            for (_, fd) in found.iter().filter(|(pid, _)| still.contains(pid)) {
-                let _ = send(fd.as_fd(), libc::SIGKILL); // it may have ended by now
-            }
             if Instant::now() > deadline {
-                bail!("killing what is in the group: {} will not die", names(&still));
+                bail!("killing what is in the group: {} will not die", names(&left));
             }
             sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Where the kernel has no `cgroup.kill`. Those who are born meanwhile are for the next round.
+    fn kill_one_by_one(&self) {
+        let open = |pid| pidfd_open(pid).map(|fd| (pid, fd));
+        let found: Vec<_> = self.processes().into_iter().flat_map(open).collect();
+        // A number may by now be another process's; one that is still in the group is not.
+        let still = self.processes();
+        for (_, fd) in found.iter().filter(|(pid, _)| still.contains(pid)) {
+            let _ = send(fd.as_fd(), libc::SIGKILL); // it may have ended by now
         }
     }
 
@@ -276,7 +283,7 @@ impl Door {
     pub fn enter(&mut self, explain: &Explain) -> Result<()> {
         let shell = echo("0", &self.path);
         if self.version == Version::V2 && self.is_inside() {
-            explain.say(shell); // clone3 did it
+            explain.say(format_args!("{shell}  # clone3 has done it"));
             return Ok(());
         }
         let doing = format!("joining the group of {}", self.path.display());

@@ -5,24 +5,27 @@
 //! read-only, or root in the container would set its own limits, and with v1 have the host run a
 //! program of its choice (`release_agent`, CVE-2022-0492). See cgroup_namespaces(7).
 
-use step05::MountPoint;
+use step05::{Mount, MountPoint};
 
 use crate::{Hierarchy, Version};
 
+const TARGET: &str = "/sys/fs/cgroup";
 const SAFE: &str = "nosuid,nodev,noexec";
 
-/// What is to be mounted at `target` for the container to find its groups where programs look for
-/// them; `target` itself is to be made read-only afterwards if there is more than one.
-pub fn mounts(hierarchies: &[Hierarchy], target: &str) -> Vec<MountPoint> {
+/// Lets the container find its groups where programs look for them.
+pub fn add(layer: &mut Mount, hierarchies: &[Hierarchy]) {
     match hierarchies {
-        [] => vec![],
-        [only] if only.version == Version::V2 => vec![mount(only, target)],
+        [] => {}
+        [only] if only.version == Version::V2 => layer.mounts.push(mount(only, TARGET)),
         many => {
-            let tmpfs = MountPoint::new("tmpfs", target, &format!("{SAFE},mode=755,size=64k"));
-            let mounts = many.iter().flat_map(|one| {
-                names(one).into_iter().map(move |name| mount(one, &format!("{target}/{name}")))
-            });
-            [tmpfs.named("cgroup")].into_iter().chain(mounts).collect()
+            let tmpfs = MountPoint::new("tmpfs", TARGET, &format!("{SAFE},mode=755,size=64k"));
+            layer.mounts.push(tmpfs.named("cgroup"));
+            for one in many {
+                let at = |name| mount(one, &format!("{TARGET}/{name}"));
+                layer.mounts.extend(names(one).into_iter().map(at));
+            }
+            // Not before: the directories of the others had to be made in it.
+            layer.read_only_paths.push(TARGET.into());
         }
     }
 }
@@ -31,13 +34,11 @@ pub fn mounts(hierarchies: &[Hierarchy], target: &str) -> Vec<MountPoint> {
 /// under its own name too.
 fn names(hierarchy: &Hierarchy) -> Vec<&str> {
     match hierarchy.version {
-        Version::V1 => hierarchy.controllers.iter().map(|name| plain(name)).collect(),
+        Version::V1 => {
+            hierarchy.controllers.iter().map(|name| name.trim_start_matches("name=")).collect()
+        }
         Version::V2 => vec!["unified"],
     }
-}
-
-fn plain(controller: &str) -> &str {
-    controller.trim_start_matches("name=")
 }
 
 fn mount(hierarchy: &Hierarchy, target: &str) -> MountPoint {

@@ -15,6 +15,8 @@ use step06::{Explain, Group, GroupPath, Hierarchy, Version};
 
 const STEP06: &str = env!("CARGO_BIN_EXE_step06");
 
+const BOTH: [Version; 2] = [Version::V1, Version::V2];
+
 /// Groups are made in a parent of this test's own; networks are another step's subject.
 fn step06(sandbox: &Sandbox) -> Run<'_> {
     let parent = sandbox.cgroup_parent();
@@ -153,14 +155,15 @@ fn a_group_that_another_process_holds_is_told_of(sandbox: &Sandbox) -> Result<()
     Ok(())
 }
 
-/// The group of a container that this process is the runtime of.
-fn own_group(sandbox: &Sandbox, id: &str) -> Result<Group> {
+/// The group of a container that this process is the runtime of, in hierarchies of these versions.
+fn own_group(sandbox: &Sandbox, id: &str, versions: &[Version]) -> Result<Group> {
     let path: GroupPath = sandbox.cgroup_parent().parse()?;
     let mut group = Group::default();
     for hierarchy in Hierarchy::all()? {
         let Some(top) = hierarchy.top() else { continue };
-        if hierarchy.has("cpuset") {
-            continue; // which takes more before it can be joined
+        // A cpuset takes more before it can be joined.
+        if !versions.contains(&hierarchy.version) || hierarchy.has("cpuset") {
+            continue;
         }
         group.add(&Explain::new(false), hierarchy, &top, &path, id, &[])?;
     }
@@ -169,7 +172,7 @@ fn own_group(sandbox: &Sandbox, id: &str) -> Result<Group> {
 
 /// Two runtimes whose run directories are not the same do not know of each other.
 fn a_group_in_use_is_not_cleared_by_another_runtime(sandbox: &Sandbox) -> Result<()> {
-    let group = own_group(sandbox, "in-use")?;
+    let group = own_group(sandbox, "in-use", &BOTH)?;
     let before = groups(sandbox)?;
     step06(sandbox).probe(["exit", "0"]).output()?.success()?;
     expect::equal("the groups", &groups(sandbox)?, before, "flock(2)")?;
@@ -179,8 +182,8 @@ fn a_group_in_use_is_not_cleared_by_another_runtime(sandbox: &Sandbox) -> Result
 }
 
 fn a_group_that_is_there_is_not_taken_over(sandbox: &Sandbox) -> Result<()> {
-    let mut group = own_group(sandbox, "mine")?;
-    let error = own_group(sandbox, "mine").err().context("the second group was made")?;
+    let mut group = own_group(sandbox, "mine", &BOTH)?;
+    let error = own_group(sandbox, "mine", &BOTH).err().context("the second group was made")?;
     let first = groups(sandbox)?.remove(0);
     let said = format!("{error:#}").replace(&first.display().to_string(), "GROUP");
     group.remove(&Explain::new(false))?;
@@ -188,17 +191,32 @@ fn a_group_that_is_there_is_not_taken_over(sandbox: &Sandbox) -> Result<()> {
     Ok(())
 }
 
-fn killing_a_group_ends_all_who_are_in_it(sandbox: &Sandbox) -> Result<()> {
-    let mut group = own_group(sandbox, "doomed")?;
-    let mut victim = sandbox.probe(["sleep", "20"]).spawn()?;
-    victim.line()?;
-    for dir in groups(sandbox)? {
-        fs::write(dir.join("cgroup.procs"), victim.pid().to_string())?;
+fn killing_a_group_of_v1_ends_all_who_are_in_it(sandbox: &Sandbox) -> Result<()> {
+    killing_a_group(sandbox, Version::V1)
+}
+
+fn killing_a_group_of_v2_ends_all_who_are_in_it(sandbox: &Sandbox) -> Result<()> {
+    killing_a_group(sandbox, Version::V2)
+}
+
+fn killing_a_group(sandbox: &Sandbox, version: Version) -> Result<()> {
+    let mut group = own_group(sandbox, "doomed", &[version])?;
+    let victims = [(); 3].map(|()| sandbox.probe(["sleep", "20"]).spawn());
+    let mut victims = victims.into_iter().collect::<Result<Vec<_>>>()?;
+    victims.iter_mut().try_for_each(|victim| victim.line().map(drop))?;
+    let mut pids: Vec<_> = victims.iter().map(conformance::Running::pid).collect();
+    pids.sort_unstable();
+    for (dir, pid) in groups(sandbox)?.iter().flat_map(|dir| pids.iter().map(move |pid| (dir, pid)))
+    {
+        fs::write(dir.join("cgroup.procs"), pid.to_string())?;
     }
-    expect::equal("who is in it", &group.processes(), vec![victim.pid()], "cgroups(7)")?;
+    expect::equal("who is in it", &group.processes(), pids, "cgroups(7)")?;
     group.kill(&Explain::new(false))?;
     expect::equal("who is in it now", &group.processes(), vec![], "cgroups(7)")?;
-    victim.wait()?;
+    for victim in victims {
+        let end = victim.wait()?.end;
+        expect::equal("how they ended", &end, conformance::End::Signal(9), "signal(7)")?;
+    }
     group.remove(&Explain::new(false))
 }
 
@@ -592,7 +610,8 @@ fn in_a_delegated_group_of_v2_the_container_is_born() -> Result<()> {
         let inside = outcome.json()?["cgroup"].to_string();
         expect::contains("the group", &inside, "0::/\"", "cgroup_namespaces(7)")?;
         let made = format!("mkdir --mode=1755 {}/layers/", delegated.0.display());
-        expect::contains("what is explained", &outcome.stderr(), &made, "cgroups(7)")
+        expect::contains("what is explained", &outcome.stderr(), &made, "cgroups(7)")?;
+        expect::contains("what is explained", &outcome.stderr(), "# clone3 has done it", "clone(2)")
     })
 }
 
@@ -695,7 +714,7 @@ fn explain_tells_every_act_on_v2(sandbox: &Sandbox) -> Result<()> {
     host       cgroup        echo +cpu > PARENT/cgroup.subtree_control
     host       cgroup        echo +pids > PARENT/cgroup.subtree_control
     host       cgroup        echo 67108864 > PARENT/ID/memory.max
-    container  cgroup        echo 0 > PARENT/ID/cgroup.procs
+    container  cgroup        echo 0 > PARENT/ID/cgroup.procs  # clone3 has done it
     host       cgroup        rmdir PARENT/ID
     host       cgroup        rmdir PARENT
     "#);
@@ -713,7 +732,8 @@ conformance::checkpoint! {
     a_group_that_another_process_holds_is_told_of: [Root],
     a_group_in_use_is_not_cleared_by_another_runtime: [Root],
     a_group_that_is_there_is_not_taken_over: [Root],
-    killing_a_group_ends_all_who_are_in_it: [Root],
+    killing_a_group_of_v1_ends_all_who_are_in_it: [Root, CgroupV1("memory")],
+    killing_a_group_of_v2_ends_all_who_are_in_it: [Root, CgroupV2("")],
     memory_of_v1: [CgroupV1("memory")],
     memory_of_v2: [CgroupV2("memory")],
     the_least_memory_is_enough: [Root],
