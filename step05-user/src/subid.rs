@@ -13,17 +13,18 @@ use crate::{IdMaps, Range, id_map::parse_number};
 /// `container`. An error says which file has none.
 pub(crate) fn maps(uid: Uid, container: u32) -> Result<IdMaps> {
     let name = User::from_uid(uid).context("looking up the caller's name")?.map(|user| user.name);
-    let ranges = |file: &str| -> Result<Vec<Range>> {
+    let ranges = |file: &str, flag: &str| -> Result<Vec<Range>> {
         let text = match fs::read_to_string(file) {
             Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
             text => text.with_context(|| format!("reading {file}"))?,
         };
         let ranges = parse(&text, name.as_deref(), uid, container);
         let user = name.clone().unwrap_or_else(|| uid.to_string());
-        ensure!(!ranges.is_empty(), "{file} lends {user} no ids");
+        ensure!(!ranges.is_empty(), "{file} lends {user} no ids (usermod {flag} would add some)");
         Ok(ranges)
     };
-    Ok(IdMaps { uid: ranges("/etc/subuid")?, gid: ranges("/etc/subgid")? })
+    let uid = ranges("/etc/subuid", "--add-subuids")?;
+    Ok(IdMaps { uid, gid: ranges("/etc/subgid", "--add-subgids")? })
 }
 
 /// Lines of other users are passed over, and so are broken ones, as by newuidmap(1) itself.

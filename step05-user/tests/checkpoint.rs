@@ -6,10 +6,11 @@ use std::{
     path::Path,
 };
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use conformance::{Outcome, Rootfs, Run, Sandbox, expect, unprivileged};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
+use step05::{CapSet, CapSets};
 
 const STEP05: &str = env!("CARGO_BIN_EXE_step05");
 
@@ -79,7 +80,7 @@ fn a_privileged_caller_has_the_hosts_ids_unless_it_asks(sandbox: &Sandbox) -> Re
 
 /// As user 1000 of a machine whose files lend that user ids, once by name and once by number.
 /// The machine's own files are covered, in a mount namespace that only this run has.
-fn lent<'a>(sandbox: &'a Sandbox, dir: &Path, args: &[&str]) -> Result<Run<'a>> {
+fn lent<'a>(sandbox: &'a Sandbox, how: &str, dir: &Path, args: &[&str]) -> Result<Run<'a>> {
     const SCRIPT: &str = r#"
         mount -n --bind "$1/passwd" /etc/passwd &&
         mount -n --bind "$1/subid" /etc/subuid && mount -n --bind "$1/subid" /etc/subgid || exit 1
@@ -88,12 +89,13 @@ fn lent<'a>(sandbox: &'a Sandbox, dir: &Path, args: &[&str]) -> Result<Run<'a>> 
     fs::write(dir.join("passwd"), "root:x:0:0::/:/bin/sh\nlearner:x:1000:1000::/:/bin/sh\n")?;
     fs::write(dir.join("subid"), "other:1:2\nlearner:100000:65536\n1000:300000:10\n")?;
     let run = sandbox.run("unshare").args(["--mount", "sh", "-c", SCRIPT, "sh"]);
-    Ok(run.arg(dir).args([STEP05, "--explain"]).args(args))
+    Ok(run.arg(dir).arg(how).args([STEP05, "--explain"]).args(args))
 }
 
 fn subordinate_ids_are_mapped_by_newuidmap(sandbox: &Sandbox) -> Result<()> {
     let files = Rootfs::new()?; // for the directory around it
-    let outcome = lent(sandbox, files.outside(), &[])?.probe(["report"]).output()?;
+    let outcome =
+        lent(sandbox, "--inh-caps=-all", files.outside(), &[])?.probe(["report"]).output()?;
     let inside = outcome.json()?;
     let map = json!([[0, 1000, 1], [1, 100_000, 65536], [65537, 300_000, 10]]);
     expect::same("the uid map", &inside["uid_map"], &map, "newuidmap(1)")?;
@@ -107,9 +109,45 @@ fn subordinate_ids_are_mapped_by_newuidmap(sandbox: &Sandbox) -> Result<()> {
     ");
 
     let args = ["--user", "7:8", "--group-add", "9"];
-    let inside = lent(sandbox, files.outside(), &args)?.probe(["report"]).output()?.json()?;
+    let inside = lent(sandbox, "--inh-caps=-all", files.outside(), &args)?
+        .probe(["report"])
+        .output()?
+        .json()?;
     expect::equal("the user inside", &inside["uid"], all_three(7), "setresuid(2)")?;
     expect::equal("the groups inside", &inside["groups"], json!([9]), "setgroups(2)")
+}
+
+/// A process of which no program may make more cannot call newuidmap either.
+fn no_new_privs_leaves_one_id(sandbox: &Sandbox) -> Result<()> {
+    let files = Rootfs::new()?;
+    let outcome = lent(sandbox, "--no-new-privs", files.outside(), &[])?;
+    let outcome = outcome.probe(["report", "uid_map"]).output()?;
+    let map = json!({"uid_map": [[0, 1000, 1]]});
+    expect::equal("the uid map", &outcome.json()?, map, "PR_SET_NO_NEW_PRIVS(2const)")?;
+    let told = "# one id only: no_new_privs takes newuidmap's power away\n";
+    expect::contains("--explain", &outcome.stderr(), told, "PR_SET_NO_NEW_PRIVS(2const)")
+}
+
+/// Root would be root outside too if it had the caller's id, so it has none of it.
+fn auto_makes_root_somebody_else(sandbox: &Sandbox) -> Result<()> {
+    let files = Rootfs::new()?;
+    let subid = files.outside().join("subid");
+    let auto = || {
+        let script = r#"for name in subuid subgid; do mount -n --bind "$1" /etc/$name; done
+            shift; exec "$@""#;
+        let run = sandbox.run("unshare").args(["--mount", "sh", "-c", script, "sh"]);
+        run.arg(&subid).args([STEP05, "--userns", "auto"])
+    };
+    fs::write(&subid, "root:500000:10\nlearner:100000:65536\n0:600000:5\n")?;
+    let inside = auto().report()?;
+    let map = json!([[0, 500_000, 10], [10, 600_000, 5]]);
+    expect::same("the uid map", &inside["uid_map"], &map, "subuid(5)")?;
+    expect::same("the gid map", &inside["gid_map"], &map, "subgid(5)")?;
+
+    fs::write(&subid, "learner:100000:65536\n")?;
+    let line = auto().probe(["exit", "0"]).output()?.error_line(125)?;
+    insta::assert_snapshot!(line, @r"step05: user: --userns auto: /etc/subuid lends root no ids (usermod --add-subuids would add some)");
+    Ok(())
 }
 
 // ---- Root inside is not root outside ------------------------------------------------------------
@@ -215,6 +253,34 @@ fn a_rootfs_of_the_containers_ids_is_not_shifted(sandbox: &Sandbox) -> Result<()
     expect::equal("the owner of /", &seen["stat:/"]["uid"], 0, IDMAPPED)?;
     let other = &seen["stat:/etc/passwd"]["uid"];
     expect::equal("the owner of what was not shifted", other, 65534, IDMAPPED)
+}
+
+/// Nobody but root may shift owners: in a rootfs of somebody else's they have no names.
+fn an_ordinary_user_may_have_anothers_rootfs() -> Result<()> {
+    unprivileged(|sandbox| {
+        let rootfs = Rootfs::new()?;
+        for file in ["etc/hosts", "etc/hostname", "etc/resolv.conf"] {
+            rootfs.file(file, "")?;
+        }
+        let run = step05(sandbox).args(["--userns", "single"]).rootfs(&rootfs);
+        let seen = run.probe(["report", "stat:/etc/passwd"]).output()?.json()?;
+        let owner = if rootfs.path().metadata()?.uid() == 0 { 65534 } else { 0 };
+        expect::equal("the owner", &seen["stat:/etc/passwd"]["uid"], owner, IDMAPPED)
+    })
+}
+
+/// Not while it is set up, either: what the caller's groups may enter, root inside may not.
+fn the_callers_groups_open_no_door(sandbox: &Sandbox) -> Result<()> {
+    let rootfs = Rootfs::new()?;
+    let room = rootfs.outside().join("room");
+    fs::create_dir_all(room.join("inside"))?;
+    chown(&room, Some(0), Some(27))?;
+    fs::set_permissions(&room, fs::Permissions::from_mode(0o750))?;
+    let volume = format!("{}/inside:/mnt", room.display());
+    let run = sandbox.run("setpriv").args(["--groups=27", STEP05, "--userns", "0:100000:65536"]);
+    let run = run.args(["--volume", &volume]).rootfs(&rootfs);
+    let line = run.probe(["exit", "0"]).output()?.error_line(125)?;
+    expect::contains("the error", &line, "EACCES", "setgroups(2)")
 }
 
 fn an_ordinary_user_has_all_layers() -> Result<()> {
@@ -338,6 +404,42 @@ fn nothing_is_inherited_from_the_caller(sandbox: &Sandbox) -> Result<()> {
         expect::equal(&what, &inside["groups"], json!([]), "CVE-2022-36109")?;
     }
     Ok(())
+}
+
+/// With `--init` process 1 stays what it was when the command was executed; it must have given up
+/// as much.
+fn init_has_no_more_than_the_command(sandbox: &Sandbox) -> Result<()> {
+    for (user, caps) in [("0", DEFAULT), ("1000", 0)] {
+        let run = step05(sandbox).args(["--init", "--user", user]);
+        let init = run.probe(["report", "file:/proc/1/status"]).output()?.json()?;
+        let status = init["file:/proc/1/status"].as_str().unwrap_or_default().to_string();
+        for (name, value) in [
+            ("Uid", [user; 4].join("\t")),
+            ("CapPrm", format!("{caps:016x}")),
+            ("CapEff", format!("{caps:016x}")),
+            ("CapBnd", format!("{DEFAULT:016x}")),
+            ("NoNewPrivs", "1".to_string()),
+        ] {
+            let what = format!("the status of init of user {user}");
+            expect::contains(&what, &status, &format!("{name}:\t{value}\n"), CAPS)?;
+        }
+    }
+    Ok(())
+}
+
+/// Sets that no flag asks for, though a bundle may: inheritable, and yet not ambient.
+fn what_is_not_to_be_ambient_is_not() -> Result<()> {
+    let kill: CapSet = ["KILL".parse()?].into_iter().collect();
+    let before = CapSets::current()?;
+    let wanted = CapSets { inheritable: kill, ..before };
+    // The sets are each thread's own.
+    let thread = std::thread::spawn(move || {
+        CapSets { ambient: kill, ..wanted }.apply()?;
+        wanted.apply()?;
+        CapSets::current()
+    });
+    let seen = thread.join().map_err(|_| anyhow!("the thread panicked"))??;
+    expect::equal("the sets", &seen, wanted, CAPS)
 }
 
 /// Calls that act on the machine as a whole. Root of the sandbox could make all of them, and those
@@ -685,15 +787,21 @@ conformance::checkpoint! {
     subordinate_ids_are_mapped_by_newuidmap: [
         Root, Command("newuidmap"), Command("newgidmap"), Path("/etc/subuid"), Path("/etc/subgid")
     ],
+    no_new_privs_leaves_one_id: [Root, Command("newuidmap"), Path("/etc/subuid"), Path("/etc/subgid")],
+    auto_makes_root_somebody_else: [Root, Path("/etc/subuid"), Path("/etc/subgid")],
     files_made_inside_are_the_callers: [UserNamespaces],
     root_inside_has_no_right_to_roots_files: [UserNamespaces, Path("/etc/shadow")],
     the_rootfs_is_shifted: [Root],
     a_rootfs_of_the_containers_ids_is_not_shifted: [Root],
+    the_callers_groups_open_no_door: [Root, Command("setpriv")],
+    an_ordinary_user_may_have_anothers_rootfs: [UserNamespaces],
     an_ordinary_user_has_all_layers: [UserNamespaces],
     root_has_what_docker_leaves_it,
     another_user_has_no_capabilities_unless_ambient: [Root],
     an_ordinary_users_container_has_the_same_set: [UserNamespaces],
     nothing_is_inherited_from_the_caller: [Root, Command("setpriv")],
+    init_has_no_more_than_the_command: [Root],
+    what_is_not_to_be_ambient_is_not: [Root],
     roots_power_over_the_machine_is_gone: [Root],
     without_any_capability_root_is_an_ordinary_user: [Root],
     every_capability_of_an_ordinary_users_container_is_power_over_itself_only: [UserNamespaces],
