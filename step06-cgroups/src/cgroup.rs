@@ -2,15 +2,20 @@
 //!
 //! See cgroups(7), cgroup_namespaces(7).
 
-use std::{fs, os::fd::BorrowedFd, path::PathBuf};
+use std::{
+    fs,
+    os::fd::BorrowedFd,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Result, bail};
 use nix::sched::{CloneFlags, unshare};
 use step05::{Explain, Layer};
 
 use crate::{
-    Controller, Cpu, CpuAcct, Cpuset, Group, GroupPath, Hierarchy, Memory, Pids, Stats, Version,
-    group::{Door, clear_abandoned},
+    Controller, Cpu, CpuAcct, Cpuset, Door, Group, GroupPath, Hierarchy, Memory, Pids, Stats,
+    Version, directory::clear_abandoned,
 };
 
 /// The layer that holds the container to its limits and counts what it uses.
@@ -84,9 +89,11 @@ impl Layer for Cgroup {
     }
 
     fn recover(&mut self, explain: &Explain) -> Result<()> {
+        // The processes of a killed runtime were killed with it, but that may have been only now.
+        let deadline = Instant::now() + Duration::from_millis(200);
         for hierarchy in Hierarchy::all()? {
             if let Some(top) = hierarchy.top() {
-                clear_abandoned(explain, &top, &self.parent, &self.id);
+                clear_abandoned(explain, &top, &self.parent, &self.id, deadline);
             }
         }
         Ok(())

@@ -1,0 +1,58 @@
+//! Joining a group.
+//!
+//! A process joins by writing `0` to a file of the group, or a pid to have another process join.
+//! See cgroups(7), and for the way that needs no join CLONE_INTO_CGROUP in clone(2).
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use step05::Explain;
+
+use crate::{Files, Version, files::echo};
+
+/// A file through which a process joins a group.
+pub struct Door {
+    version: Version,
+    path: PathBuf,
+    file: File,
+}
+
+impl Door {
+    /// In v1 the file that moves one thread, which the runtime's child is: the one that moves a
+    /// whole process (`cgroup.procs`) makes the kernel wait for all CPUs, some milliseconds.
+    pub fn open(files: &Files) -> Result<Self> {
+        let path = files.path(match files.version {
+            Version::V1 => "tasks",
+            Version::V2 => "cgroup.procs",
+        });
+        let file = OpenOptions::new().write(true).open(&path);
+        let file = file.with_context(|| format!("opening {}", path.display()))?;
+        Ok(Self { version: files.version, path, file })
+    }
+
+    /// This process joins the group, if it was not born in it.
+    pub fn enter(&mut self, explain: &Explain) -> Result<()> {
+        let shell = echo("0", &self.path);
+        if self.version == Version::V2 && self.is_inside() {
+            explain.say(format_args!("{shell}  # clone3 has done it"));
+            return Ok(());
+        }
+        let doing = format!("joining the group of {}", self.path.display());
+        explain.act(shell, doing, || self.file.write_all(b"0"))
+    }
+
+    fn is_inside(&self) -> bool {
+        let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+        let own = groups.lines().find_map(|line| line.strip_prefix("0::"));
+        let last_two = |path: &Path| {
+            let mut names = path.components().rev().map(|name| name.as_os_str().to_owned());
+            (names.next(), names.next())
+        };
+        let group = self.path.parent().map(last_two);
+        own.is_some_and(|own| Some(last_two(Path::new(own))) == group)
+    }
+}
