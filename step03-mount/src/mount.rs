@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, anyhow, bail};
 use nix::{
     errno::Errno,
     fcntl::{OFlag, open},
@@ -19,6 +19,7 @@ use crate::{
     DEFAULT_DEVICES, Device, MountPoint, Tmpfs, Volume, default_masked_paths, default_mounts,
     default_read_only_paths, dev, mask,
     mount_api::{self, Attributes},
+    mounting::no_entry,
     pivot::pivot,
     root::Root,
 };
@@ -115,8 +116,9 @@ impl Mount {
     fn mount_rootfs(&self, explain: &Explain) -> Result<Root> {
         let path = &self.rootfs;
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let dir = open(path, flags, Mode::empty())
-            .with_context(|| format!("opening the rootfs {}", path.display()))?;
+        let dir = open(path, flags, Mode::empty()).map_err(|errno| {
+            anyhow!("opening the rootfs {}: {errno}{}", path.display(), no_entry(errno))
+        })?;
         let mount = explain.act(
             sh(["mount".as_ref(), "--rbind".as_ref(), path.as_os_str(), path.as_os_str()]),
             format_args!("mounting the rootfs {} on itself", path.display()),

@@ -57,7 +57,7 @@ impl MountPoint {
         let fd = open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty());
         fd.map(Some).map_err(|errno| match errno {
             Errno::ENOENT => anyhow!("{} does not exist on the host", path.display()),
-            errno => errno.into(),
+            errno => anyhow!("{errno}{}", no_entry(errno)),
         })
     }
 
@@ -187,4 +187,14 @@ impl MountPoint {
 
 fn refused(error: &anyhow::Error) -> bool {
     error.downcast_ref::<Refusal>().is_some_and(|refusal| refusal.errno == Errno::EPERM)
+}
+
+/// Why a place on the host cannot be opened; begins with a space.
+pub(crate) fn no_entry(errno: Errno) -> &'static str {
+    match errno {
+        Errno::EACCES => {
+            " (outside, the container's root is an ordinary user, and some directory above does not let it through)"
+        }
+        _ => "",
+    }
 }
