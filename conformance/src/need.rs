@@ -9,7 +9,7 @@ use nix::unistd::geteuid;
 use crate::Sandbox;
 
 /// Something that not every machine, or not every user, has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Need {
     /// Real root, outside any user namespace of a test's own.
     Root,
@@ -29,6 +29,8 @@ pub enum Need {
     Command(&'static str),
     /// A path that exists.
     Path(&'static str),
+    /// What only the tests of one file need: why it is missing, or `None` if it is there.
+    Other(fn() -> Option<String>),
 }
 
 impl Need {
@@ -55,6 +57,7 @@ impl Need {
                 (!found).then(|| format!("needs the command {name}"))
             }
             Self::Path(path) => (!Path::new(path).exists()).then(|| format!("needs {path}")),
+            Self::Other(missing) => missing(),
         }
     }
 }

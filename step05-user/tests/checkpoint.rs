@@ -1,16 +1,18 @@
 //! The checkpoint of step 5.
 
 use std::{
-    fs,
+    fs::{self, File},
+    io::Read,
     os::unix::fs::{MetadataExt, PermissionsExt, chown},
     path::Path,
+    process::{Command, Stdio},
 };
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 use conformance::{Outcome, Rootfs, Run, Sandbox, expect, unprivileged};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
-use step05::{CapSet, CapSets};
+use step05::{CapSet, CapSets, mount_api};
 
 const STEP05: &str = env!("CARGO_BIN_EXE_step05");
 
@@ -199,6 +201,26 @@ fn root_inside_has_no_right_to_roots_files() -> Result<()> {
         let refused = run.probe(["chown", "/etc/passwd", "0", "0"]).output()?;
         expect::contains("taking a file", &refused.code(1)?.stderr(), "EPERM", "chown(2)")
     })
+}
+
+/// Tried on the file system of the temporary files, by a user namespace made for it.
+fn no_id_mapped_mounts() -> Option<String> {
+    let try_it = || -> Result<()> {
+        let mut holder = Command::new("unshare")
+            .args(["--map-root-user", "sh", "-c", "echo; exec cat"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        holder.stdout.as_mut().context("no output")?.read_exact(&mut [0])?;
+        let namespace = File::open(format!("/proc/{}/ns/user", holder.id()))?;
+        let tree = mount_api::copy(File::open(std::env::temp_dir())?, false)?;
+        let mapped = mount_api::map_ids(tree, namespace);
+        drop(holder.stdin.take());
+        holder.wait()?;
+        Ok(mapped?)
+    };
+    let error = try_it().err()?;
+    Some(format!("needs id-mapped mounts where temporary files are: {error:#}"))
 }
 
 /// To root of a container with other ids, the owners of the rootfs are shifted, and those of a
@@ -796,9 +818,11 @@ conformance::checkpoint! {
     auto_makes_root_somebody_else: [Root, Path("/etc/subuid"), Path("/etc/subgid")],
     files_made_inside_are_the_callers: [UserNamespaces],
     root_inside_has_no_right_to_roots_files: [UserNamespaces, Path("/etc/shadow")],
-    the_rootfs_is_shifted: [Root],
+    the_rootfs_is_shifted: [Root, Other(no_id_mapped_mounts)],
     a_rootfs_of_the_containers_ids_is_not_shifted: [Root],
-    root_inside_cannot_go_where_it_is_nobody: [Root, Command("setpriv")],
+    root_inside_cannot_go_where_it_is_nobody: [
+        Root, Command("setpriv"), Other(no_id_mapped_mounts)
+    ],
     an_ordinary_user_may_have_anothers_rootfs: [UserNamespaces],
     an_ordinary_user_has_all_layers: [UserNamespaces],
     root_has_what_docker_leaves_it,
@@ -817,7 +841,7 @@ conformance::checkpoint! {
     newuidmap_refuses_what_is_not_lent: [UserNamespaces, Command("newuidmap")],
     a_forbidden_namespace_is_told_with_the_setting: [UserNamespaces, Command("unshare")],
     explain_tells_what_an_ordinary_user_could_do: [UserNamespaces],
-    explain_tells_what_root_could_do: [Root],
+    explain_tells_what_root_could_do: [Root, Other(no_id_mapped_mounts)],
     help_reads_well,
     a_killed_runtime_leaves_no_container_of_another_user: [Root],
 }
