@@ -7,13 +7,16 @@ use std::{
     env,
     ffi::OsString,
     fs,
-    io::{Error, ErrorKind, Result as IoResult},
+    io::{ErrorKind, Result as IoResult},
     path::PathBuf,
     process::{Command, Stdio},
 };
 
 use anyhow::{Result, anyhow, bail};
-use nix::unistd::{Pid, getegid, geteuid};
+use nix::{
+    errno::Errno,
+    unistd::{Pid, getegid, geteuid},
+};
 
 use crate::{Cap, CapSets, Explain, IdMaps, Range, sh};
 
@@ -66,23 +69,24 @@ fn direct(explain: &Explain, child: Pid, file: &str, map: &[Range], own: &CapSet
     let words = ["printf".to_string(), r"%s\n".to_string()].into_iter().chain(lines.clone());
     explain.say(format_args!("{} > {path}", sh(words)));
     fs::write(&path, lines.join("\n") + "\n").map_err(|error| {
-        let hint = refusal(&error, file, map, own);
-        anyhow!("writing {:?} to {path}: {error}{hint}", lines.join(", "))
+        let errno = Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO));
+        let hint = refusal(errno, file, map, own);
+        anyhow!("writing {:?} to {path}: {errno}{hint}", lines.join(", "))
     })
 }
 
 /// Why the kernel refuses a map; begins with a space.
-fn refusal(error: &Error, file: &str, map: &[Range], own: &CapSets) -> String {
+fn refusal(errno: Errno, file: &str, map: &[Range], own: &CapSets) -> String {
     let outer = fs::read_to_string(format!("/proc/self/{file}")).unwrap_or_default();
     let foreign = map.iter().find(|range| !is_mapped(**range, &outer));
     let root = map.iter().any(|range| range.host == 0);
-    match (error.kind(), foreign) {
-        (ErrorKind::PermissionDenied, Some(range)) => format!(
+    match (errno, foreign) {
+        (Errno::EPERM, Some(range)) => format!(
             " (there are no such ids as {} to {} in the user namespace that this runs in: see /proc/self/{file})",
             range.host,
             range.host + (range.count - 1),
         ),
-        (ErrorKind::PermissionDenied, None) if root && !own.effective.has(Cap::SETFCAP) => {
+        (Errno::EPERM, None) if root && !own.effective.has(Cap::SETFCAP) => {
             " (a map of host id 0 takes CAP_SETFCAP)".into()
         }
         _ => String::new(),

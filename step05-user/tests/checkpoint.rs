@@ -704,6 +704,24 @@ fn newuidmap_refuses_what_is_not_lent() -> Result<()> {
     })
 }
 
+/// Within a user namespace there are only its ids to give away.
+fn ids_that_do_not_exist_are_told() -> Result<()> {
+    unprivileged(|sandbox| {
+        let run = sandbox.run("unshare").args(["--map-root-user", STEP05, "--userns", "0:5:3"]);
+        let line = run.probe(["exit", "0"]).output()?.error_line(125)?;
+        insta::assert_snapshot!(without_pid(&line), @r#"step05: user: writing "0 5 3" to /proc/PID/uid_map: EPERM: Operation not permitted (there are no such ids as 5 to 7 in the user namespace that this runs in: see /proc/self/uid_map)"#);
+        Ok(())
+    })
+}
+
+fn a_map_of_root_without_the_right_to_it_is_told(sandbox: &Sandbox) -> Result<()> {
+    let run = sandbox.run("setpriv").args(["--bounding-set=-setfcap", STEP05]);
+    let run = run.args(["--userns", "0:0:1"]).probe(["exit", "0"]);
+    let line = run.output()?.error_line(125)?;
+    insta::assert_snapshot!(without_pid(&line), @r#"step05: user: writing "0 0 1" to /proc/PID/uid_map: EPERM: Operation not permitted (a map of host id 0 takes CAP_SETFCAP)"#);
+    Ok(())
+}
+
 /// The limit is set in a user namespace around the run, not on the machine.
 fn a_forbidden_namespace_is_told_with_the_setting() -> Result<()> {
     unprivileged(|sandbox| {
@@ -839,6 +857,8 @@ conformance::checkpoint! {
     bad_values_are_refused_in_one_line,
     what_one_id_does_not_allow_is_told_in_one_line: [UserNamespaces],
     newuidmap_refuses_what_is_not_lent: [UserNamespaces, Command("newuidmap")],
+    ids_that_do_not_exist_are_told: [UserNamespaces, Command("unshare")],
+    a_map_of_root_without_the_right_to_it_is_told: [Root, Command("setpriv")],
     a_forbidden_namespace_is_told_with_the_setting: [UserNamespaces, Command("unshare")],
     explain_tells_what_an_ordinary_user_could_do: [UserNamespaces],
     explain_tells_what_root_could_do: [Root, Other(no_id_mapped_mounts)],
