@@ -9,6 +9,7 @@
 //! | `run.rs` | running a program in a sandbox: arguments, time limit, signals |
 //! | `outcome.rs` | how a program ended and what it said |
 //! | `process.rs` | processes as `/proc` shows them |
+//! | `binary.rs` | the programs of other packages |
 //! | `rootfs.rs` | root file systems made from the probe |
 //! | `traces.rs` | what a program has left behind |
 //! | `expect.rs` | assertions that say what was expected, what was seen, and where to read on |
@@ -30,6 +31,7 @@
 //! }
 //! ```
 
+mod binary;
 pub mod checkpoint;
 pub mod expect;
 mod need;
@@ -41,11 +43,12 @@ mod sandbox;
 mod temp;
 mod traces;
 
+pub use binary::binary;
 pub use need::Need;
 pub use outcome::{End, Outcome};
 pub use rootfs::Rootfs;
 pub use run::{Run, Running};
-pub use sandbox::{Sandbox, unprivileged};
+pub use sandbox::{Sandbox, enter_sandbox, unprivileged};
 pub use temp::TempDir;
 
 /// The probe's bytes: a static program, see `probe/main.rs` for what it can do.

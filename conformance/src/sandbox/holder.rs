@@ -100,7 +100,7 @@ fn answer() -> Result<()> {
     Ok(())
 }
 
-fn set_up(user_namespace: bool) -> Result<()> {
+pub(super) fn set_up(user_namespace: bool) -> Result<()> {
     let (user, group) = (geteuid(), getegid());
     let mut namespaces = CloneFlags::CLONE_NEWNS
         | CloneFlags::CLONE_NEWNET
