@@ -157,12 +157,12 @@ pub fn the_explained_mount_is_the_mount(sandbox: &Sandbox) -> Result<()> {
     for dir in ["kept/work", "union"] {
         fs::create_dir(place.at(dir))?;
     }
-    let union = place.at("union");
-    let command =
-        format!("mount -t{command} {0} && cat {0}/file && ls {0} && umount {0}", union.display());
+    let (union, kept) = (place.at("union"), place.at("kept"));
+    let (union, kept) = (union.display(), kept.display());
+    let look = format!("cat {union}/file && ls {union}; umount {union}; rm -r {kept}");
+    let command = format!("mount -t{command} {union} && {look}");
     let run =
         sandbox.run("sh").env("LIBMOUNT_UTAB", "/dev/null").args(["-c", &command]).output()?;
-    fs::remove_dir_all(place.at("kept"))?;
     let seen = run.success()?.stdout();
     let wanted = seen.starts_with("top") && seen.contains("new\n") && seen.contains("low\n");
     expect::that("the same files are seen", wanted, &seen, "mount(8)")
