@@ -20,7 +20,7 @@ use nix::{
     unistd::{AccessFlags, access, syncfs},
 };
 
-use crate::{Node, Tree, Union, union::Entry, whiteout};
+use crate::{Tree, Union, union::Entry, whiteout};
 
 impl Union {
     /// Copies the upper to the new directory `layer`, which exists complete or not at all.
@@ -31,16 +31,12 @@ impl Union {
     pub fn commit(&self, layer: &Path) -> Result<()> {
         let draft = Draft::new(layer)?;
         let tree = Tree::open(&draft.path)?;
-        let mut copier = Copier {
-            tree,
-            links: HashMap::new(),
-            dirs: vec![(PathBuf::new(), self.upper.root()?)],
-        };
+        let mut copier = Copier { tree, links: HashMap::new(), dirs: vec![PathBuf::new()] };
         self.walk(|entry| {
             let path = entry.path.clone();
             copier.entry(entry).with_context(|| format!("copying {}", path.display()))
         })?;
-        copier.finish()?;
+        copier.finish(&self.upper)?;
         draft.publish(layer)
     }
 }
@@ -51,7 +47,7 @@ struct Copier {
     links: HashMap<(u64, u64), PathBuf>,
     /// Directories, parents first. Their times and modes come last: copying into them would
     /// change the one, and need not be allowed by the other.
-    dirs: Vec<(PathBuf, Node)>,
+    dirs: Vec<PathBuf>,
 }
 
 impl Copier {
@@ -62,7 +58,7 @@ impl Copier {
         };
         if file.is_dir() {
             self.tree.copy(&file, &path)?;
-            self.dirs.push((path, file));
+            self.dirs.push(path);
             return Ok(());
         }
         let inode = (file.stat.st_dev, file.stat.st_ino);
@@ -78,11 +74,12 @@ impl Copier {
         Ok(())
     }
 
-    fn finish(&self) -> Result<()> {
-        for (path, dir) in self.dirs.iter().rev() {
-            self.tree
-                .copy_attributes(dir, path)
-                .with_context(|| format!("copying {}", path.display()))?;
+    fn finish(&self, upper: &Tree) -> Result<()> {
+        for path in self.dirs.iter().rev() {
+            let copied = upper
+                .node(path)
+                .and_then(|dir| self.tree.copy_attributes(&dir.context("it has vanished")?, path));
+            copied.with_context(|| format!("copying {}", path.display()))?;
         }
         Ok(())
     }
@@ -154,4 +151,37 @@ fn lock(dir: &Path) -> nix::Result<Flock<File>> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let dir = File::from(open(dir, flags, Mode::empty())?);
     Flock::lock(dir, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| errno)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
+    use conformance::TempDir;
+
+    use super::*;
+    use crate::Marks;
+
+    /// As root this passes whatever the order in which modes are set.
+    #[test]
+    fn directories_that_nobody_may_write_to_are_copied_with_all_that_is_in_them() -> Result<()> {
+        let temp = TempDir::new("commit")?;
+        let [lower, upper, layer] = ["lower", "upper", "layer"].map(|name| temp.path().join(name));
+        fs::create_dir(&lower)?;
+        fs::create_dir_all(upper.join("a/b/c"))?;
+        fs::write(upper.join("a/b/c/file"), "text")?;
+        for dir in ["a/b/c", "a/b", "a", ""] {
+            fs::set_permissions(upper.join(dir), Permissions::from_mode(0o555))?;
+        }
+        let union =
+            Union { lower: Tree::open(&lower)?, upper: Tree::open(&upper)?, marks: Marks::User };
+        union.commit(&layer)?;
+        for dir in ["a/b/c", "a/b", "a", ""] {
+            let mode = fs::metadata(layer.join(dir))?.permissions().mode();
+            assert_eq!(mode & 0o777, 0o555, "{dir}");
+        }
+        assert_eq!(fs::read(layer.join("a/b/c/file"))?, b"text");
+        Ok(())
+    }
 }

@@ -50,8 +50,13 @@ impl Union {
                     Kind::Changed
                 }
             };
-            for parent in entry.path.ancestors().skip(1).filter(|dir| !dir.as_os_str().is_empty()) {
-                kinds.entry(parent.to_owned()).or_insert(Kind::Changed);
+            // Where a directory is told of already, so are those above it.
+            let parents = entry.path.ancestors().skip(1);
+            for parent in parents.take_while(|dir| !dir.as_os_str().is_empty()) {
+                if kinds.contains_key(parent) {
+                    break;
+                }
+                kinds.insert(parent.to_owned(), Kind::Changed);
             }
             kinds.insert(entry.path, kind);
             Ok(())

@@ -81,7 +81,7 @@ impl Tree {
         self.node(Path::new(""))?.with_context(|| format!("{} is gone", self.name.display()))
     }
 
-    /// The names in the directory `path`, sorted.
+    /// The names in the directory `path`.
     pub fn names(&self, path: &Path) -> Result<Vec<OsString>> {
         let named = || format!("reading {}", self.display(path));
         let fd = self.inside(path, OFlag::O_RDONLY | DIRECTORY).with_context(named)?;
@@ -94,7 +94,6 @@ impl Tree {
                 names.push(OsStr::from_bytes(name).to_owned());
             }
         }
-        names.sort();
         Ok(names)
     }
 
@@ -160,5 +159,82 @@ impl Node {
 impl AsFd for Node {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::symlink};
+
+    use anyhow::Result;
+    use conformance::TempDir;
+    use rstest::rstest;
+
+    use super::*;
+
+    fn tree() -> Result<(TempDir, Tree)> {
+        let temp = TempDir::new("tree")?;
+        fs::create_dir_all(temp.path().join("root/d"))?;
+        fs::write(temp.path().join("root/d/file"), "text")?;
+        fs::write(temp.path().join("outside"), "secret")?;
+        for (link, target) in [("in", "d"), ("up", ".."), ("etc", "/etc"), ("loop", "loop")] {
+            symlink(target, temp.path().join("root").join(link))?;
+        }
+        let tree = Tree::open(&temp.path().join("root"))?;
+        Ok((temp, tree))
+    }
+
+    #[rstest]
+    #[case("", SFlag::S_IFDIR)]
+    #[case("d", SFlag::S_IFDIR)]
+    #[case("d/file", SFlag::S_IFREG)]
+    #[case("in", SFlag::S_IFLNK)]
+    #[case("up", SFlag::S_IFLNK)]
+    #[case("loop", SFlag::S_IFLNK)]
+    fn what_is_there_is_found(#[case] path: &str, #[case] kind: SFlag) -> Result<()> {
+        let (_temp, tree) = tree()?;
+        let node = tree.node(path.as_ref())?.context("it is there")?;
+        assert_eq!(node.file_type(), kind);
+        Ok(())
+    }
+
+    #[rstest]
+    fn nothing_is_behind_a_link_or_a_file_or_outside(
+        #[values("x", "in/file", "up/outside", "etc/passwd", "loop/x", "d/file/x", "d/x/file")]
+        path: &str,
+    ) -> Result<()> {
+        let (_temp, tree) = tree()?;
+        assert!(tree.node(path.as_ref())?.is_none());
+        Ok(())
+    }
+
+    #[rstest]
+    fn a_path_that_leads_up_or_elsewhere_is_an_error_or_nothing(
+        #[values("..", "../outside", "d/../../outside", "/etc/passwd")] path: &str,
+    ) -> Result<()> {
+        let (_temp, tree) = tree()?;
+        assert!(!matches!(tree.node(path.as_ref()), Ok(Some(_))));
+        assert!(tree.names(path.as_ref()).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_mounted_on_a_tree_is_no_part_of_it() -> Result<()> {
+        let tree = Tree::open(Path::new("/"))?;
+        assert!(tree.node(Path::new("proc/version"))?.is_none());
+        Ok(())
+    }
+
+    #[test]
+    fn a_link_is_read_and_not_followed() -> Result<()> {
+        let (_temp, tree) = tree()?;
+        let target = |name: &str| {
+            Ok::<_, anyhow::Error>(tree.node(name.as_ref())?.context(name.to_owned())?.target()?)
+        };
+        assert_eq!(target("etc")?, "/etc");
+        assert!(target("d").is_err());
+        assert!(tree.names("in".as_ref()).is_err());
+        assert_eq!(tree.names("d".as_ref())?, ["file"]);
+        Ok(())
     }
 }

@@ -1,6 +1,10 @@
 //! An upper and the layers below it, compared path by path: what `diff` and `commit` stand on.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result};
 
@@ -31,83 +35,59 @@ pub struct Entry {
 /// A directory of the upper that is still to be read.
 struct Todo {
     path: PathBuf,
-    below: Below,
-}
-
-/// What the layers have at a directory of the upper.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Below {
-    /// Nothing, or no directory.
-    Nothing,
-    /// A directory, whose files are seen together with the upper's.
-    Merged,
-    /// A directory, whose files are not seen: the upper's is opaque, or is in one that is.
-    Hidden,
+    /// Whether it hides what the layers have there: it is opaque, or is in one that is.
+    hides: bool,
 }
 
 impl Union {
-    /// Calls `visit` for each entry, parents before children and siblings by name.
+    /// Calls `visit` for each entry, a directory's before those of what is in it.
     ///
     /// What an opaque directory hides is told as so many entries that are gone.
     pub fn walk(&self, mut visit: impl FnMut(Entry) -> Result<()>) -> Result<()> {
-        let mut todo = vec![Todo { path: PathBuf::new(), below: Below::Merged }];
+        let mut todo = vec![Todo { path: PathBuf::new(), hides: false }];
         while let Some(dir) = todo.pop() {
-            let mut subdirs = Vec::new();
             for name in self.names(&dir)? {
-                subdirs.extend(self.entry(&dir, name, &mut visit)?);
+                let entry = self.entry(dir.path.join(name))?;
+                todo.extend(self.subdirectory(&dir, &entry)?);
+                if entry.now.is_some() || entry.before.is_some() {
+                    visit(entry)?;
+                }
             }
-            todo.extend(subdirs.into_iter().rev());
         }
         Ok(())
     }
 
     /// The names that the upper has in a directory, and those that it hides.
-    fn names(&self, dir: &Todo) -> Result<Vec<OsString>> {
-        let mut names = self.upper.names(&dir.path)?;
-        if dir.below == Below::Hidden {
+    fn names(&self, dir: &Todo) -> Result<BTreeSet<OsString>> {
+        let mut names = BTreeSet::from_iter(self.upper.names(&dir.path)?);
+        if dir.hides {
             names.extend(self.lower.names(&dir.path)?);
-            names.sort();
-            names.dedup();
         }
         Ok(names)
     }
 
-    /// Visits one path; if it is a directory of the upper, returns it to be read.
-    fn entry(
-        &self,
-        dir: &Todo,
-        name: OsString,
-        visit: &mut impl FnMut(Entry) -> Result<()>,
-    ) -> Result<Option<Todo>> {
-        let path = dir.path.join(name);
-        let named = || format!("reading the marks of {}", self.upper.display(&path));
+    fn entry(&self, path: PathBuf) -> Result<Entry> {
+        let before = self.lower.node(&path)?;
         let mut now = self.upper.node(&path)?;
-        if let Some(node) = &now
-            && self.marks.is_whiteout(node).with_context(named)?
-        {
-            now = None;
-        }
-        let before = match dir.below {
-            Below::Nothing => None,
-            Below::Merged | Below::Hidden => self.lower.node(&path)?,
-        };
-        let subdir = match &now {
-            Some(node) if node.is_dir() => {
-                let opaque = self.marks.is_opaque(node).with_context(named)?;
-                let below = match &before {
-                    Some(before) if before.is_dir() && (opaque || dir.below == Below::Hidden) => {
-                        Below::Hidden
-                    }
-                    Some(before) if before.is_dir() => Below::Merged,
-                    _ => Below::Nothing,
-                };
-                Some(Todo { path: path.clone(), below })
+        if let Some(node) = &now {
+            let gone = self.marks.is_whiteout(node);
+            if gone.with_context(|| self.reading_marks(&path))? {
+                now = None;
             }
-            _ => None,
-        };
-        if now.is_some() || before.is_some() {
-            visit(Entry { path, now, before })?;
         }
-        Ok(subdir)
+        Ok(Entry { path, now, before })
+    }
+
+    /// An entry that has entries of its own.
+    fn subdirectory(&self, parent: &Todo, entry: &Entry) -> Result<Option<Todo>> {
+        let Some(dir) = entry.now.as_ref().filter(|node| node.is_dir()) else { return Ok(None) };
+        let path = entry.path.clone();
+        let opaque = self.marks.is_opaque(dir).with_context(|| self.reading_marks(&path))?;
+        let covers = entry.before.as_ref().is_some_and(Node::is_dir);
+        Ok(Some(Todo { path, hides: covers && (opaque || parent.hides) }))
+    }
+
+    fn reading_marks(&self, path: &Path) -> String {
+        format!("reading the marks of {}", self.upper.display(path))
     }
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use conformance::{Sandbox, expect};
 use serde_json::json;
 
-use crate::place::{Place, by_everyone, is_whiteout, printed, script, told};
+use crate::place::{Place, STEP07, by_everyone, is_whiteout, printed, script, told};
 
 const READ: &str = "docker-container-commit(1)";
 
@@ -101,6 +101,29 @@ pub fn a_commit_keeps_holes() -> Result<()> {
         expect::equal("its size", &meta.size(), 100_000_001_u64, "lseek(2)")?;
         let blocks = meta.blocks();
         expect::that("it takes little of the disk", blocks * 512 < 1_000_000, &blocks, "lseek(2)")
+    })
+}
+
+/// More directories, and deeper, than the runtime may have open.
+pub fn a_commit_of_many_directories() -> Result<()> {
+    by_everyone(|place| {
+        let (layer, new) = (place.layer("layer", &[("d/x", "")])?, place.at("new"));
+        let wide: Vec<_> = (0..200).map(|n| format!("mkdir /d/{n}")).collect();
+        let deep = "/e".repeat(200);
+        let verbs = format!("{}; mkdir {deep}; write {deep}/file x", wide.join(";"));
+        let limited = ["-c", "ulimit -n 64; exec \"$@\"", "sh", STEP07, "--network", "none"];
+        let run = place.sandbox.run("sh").args(limited).rootfs(&place.base);
+        let run = run.arg("--layer").arg(&layer).arg("--diff").arg("--commit").arg(&new);
+        let told = told(&run.probe(script(&verbs)).output()?)?;
+        expect::equal("how many changes", &told.len(), 402, READ)?;
+        expect::equal(
+            "directories side by side",
+            &fs::read_dir(new.join("d"))?.count(),
+            200,
+            READ,
+        )?;
+        let file = fs::read_to_string(new.join(&deep[1..]).join("file"))?;
+        expect::equal("the deepest file", &file, "x", READ)
     })
 }
 

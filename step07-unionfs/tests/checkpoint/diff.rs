@@ -38,7 +38,10 @@ const CASES: &[(&str, &[&str])] = &[
     ("rm /d/one; mkdir /d/one/in", &["C /d", "C /d/one", "A /d/one/in"]),
     ("mv /d/one /d/three", &["C /d", "D /d/one", "A /d/three"]),
     ("hardlink /d/one /d/more", &["C /d", "A /d/more"]),
+    ("hardlink /link /link2", &["A /link2"]),
     ("rm /link; ln elsewhere /link", &["C /link"]),
+    // The link led to /d, where there is a file of that name.
+    ("rm /link; mkdir /link; write /link/one x", &["C /link", "A /link/one"]),
     ("write /new x; rm /new", &[]),
     ("chmod /d 0700", &["C /d"]),
     ("chmod / 0700", &[]),

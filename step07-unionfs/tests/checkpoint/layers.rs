@@ -228,6 +228,14 @@ pub fn other_paths_are_still_relative_to_the_callers_directory() -> Result<()> {
     })
 }
 
+pub fn one_layer_is_enough_and_has_nothing_of_the_hosts_environment() -> Result<()> {
+    by_everyone(|place| {
+        let run = place.step07().env("SECRET", "of the host").arg("--layer").arg(place.base.path());
+        let seen = run.args(["--", "/bin/probe", "report", "env"]).output()?.json()?;
+        expect::equal("the secret", &seen["env"]["SECRET"], json!(null), "environ(7)")
+    })
+}
+
 pub fn the_root_directory_is_like_the_topmost_layers() -> Result<()> {
     by_everyone(|place| {
         let layers = [place.layer("low", &[])?, place.layer("top", &[])?];

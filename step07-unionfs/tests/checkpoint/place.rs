@@ -84,7 +84,8 @@ impl<'a> Place<'a> {
 
     /// The program, without any flag.
     pub fn step07(&self) -> Run<'a> {
-        self.sandbox.run(STEP07).args(["--network", "none"])
+        let parent = self.sandbox.cgroup_parent();
+        self.sandbox.run(STEP07).args(["--network", "none", "--cgroup-parent", &parent])
     }
 
     /// A container on the base and these layers, the lowest first.
