@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use nix::{pty::openpty, sys::signal::Signal, unistd::Pid};
 use serde_json::Value;
 
@@ -51,6 +51,7 @@ pub struct Run<'a> {
     blocked: Vec<i32>,
     ignored: Vec<i32>,
     terminal: bool,
+    detaches: bool,
     descriptors: Vec<i32>,
 }
 
@@ -79,6 +80,7 @@ impl<'a> Run<'a> {
             blocked: Vec::new(),
             ignored: Vec::new(),
             terminal: false,
+            detaches: false,
             descriptors: Vec::new(),
         }
     }
@@ -158,6 +160,13 @@ impl<'a> Run<'a> {
         self
     }
 
+    /// The program may go on in the background when it has ended. To be waited for by
+    /// [`Running::leave`].
+    pub fn detaching(mut self) -> Self {
+        self.detaches = true;
+        self
+    }
+
     /// Starts the program with descriptor `number`, a high one, open: the host's root directory,
     /// which no container should get.
     pub fn descriptor(mut self, number: i32) -> Self {
@@ -187,6 +196,7 @@ impl<'a> Run<'a> {
             blocked: self.blocked.clone(),
             ignored: self.ignored.clone(),
             terminal: self.terminal,
+            detaches: self.detaches,
             descriptors: self.descriptors.clone(),
         };
         let mut command = order.command(self.program.as_os_str(), &self.args);
@@ -309,6 +319,16 @@ impl Running {
         terminal.write_all(text.as_bytes()).context("typing")
     }
 
+    /// Gives its terminal another size, as when a person resizes the window.
+    pub fn resize(&self, rows: u16, columns: u16) -> Result<()> {
+        let terminal = self.terminal.as_ref().context("it runs on no terminal")?;
+        let size = libc::winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        // SAFETY: the ioctl reads one `winsize`.
+        let result =
+            unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCSWINSZ, &raw const size) };
+        nix::errno::Errno::result(result).map(drop).context("resizing the terminal")
+    }
+
     /// Sends the program a signal.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         nix::sys::signal::kill(self.pid, signal)
@@ -325,20 +345,37 @@ impl Running {
 
     /// Waits for its end. It is an error if it takes too long, or if a process outlives it.
     pub fn wait(mut self) -> Result<Outcome> {
-        let mut end = None;
-        loop {
-            match self.hear()? {
-                Said::Ended(status) => end = Some(end_of(ExitStatus::from_raw(status))),
-                Said::Left(processes) if processes.is_empty() => break,
-                Said::Left(processes) => {
-                    bail!("{} has ended, but not\n    {}", self.command, processes.join("\n    "))
-                }
-                other => bail!("the minder said {other:?} while it ran {}", self.command),
+        let end = self.ended()?;
+        match self.hear()? {
+            Said::Left(processes) if processes.is_empty() => self.outcome(end),
+            Said::Left(processes) => {
+                bail!("{} has ended, but not\n    {}", self.command, processes.join("\n    "))
+            }
+            other => bail!("the minder said {other:?} after it ran {}", self.command),
+        }
+    }
+
+    /// The same for a program that goes on in the background ([`Run::detaching`]): what it has
+    /// started lives until what is returned beside the outcome is dropped. It is an error if that
+    /// keeps the program's output open.
+    pub fn leave(mut self) -> Result<(Outcome, Self)> {
+        let end = self.ended()?;
+        Ok((self.outcome(end)?, self))
+    }
+
+    fn ended(&mut self) -> Result<End> {
+        match self.hear()? {
+            Said::Ended(status) => Ok(end_of(ExitStatus::from_raw(status))),
+            other => bail!("the minder said {other:?} while it ran {}", self.command),
+        }
+    }
+
+    fn outcome(&mut self, end: End) -> Result<Outcome> {
+        for stream in [&mut self.stdout, &mut self.stderr] {
+            if !stream.finish(self.deadline) {
+                bail!("{} has ended, but somebody keeps its output open", self.command);
             }
         }
-        let end = end.ok_or_else(|| anyhow!("the minder told no end of {}", self.command))?;
-        self.stdout.finish();
-        self.stderr.finish();
         Ok(Outcome {
             end,
             stdout: self.stdout.bytes(),
@@ -389,7 +426,6 @@ fn end_of(status: ExitStatus) -> End {
 #[derive(Debug)]
 struct Stream {
     shared: Arc<(Mutex<Heard>, Condvar)>,
-    thread: Option<thread::JoinHandle<()>>,
 }
 
 #[derive(Debug, Default)]
@@ -402,7 +438,7 @@ impl Stream {
     fn read(mut from: impl Read + Send + 'static) -> Self {
         let shared = Arc::new((Mutex::new(Heard::default()), Condvar::new()));
         let ours = Arc::clone(&shared);
-        let thread = thread::spawn(move || {
+        thread::spawn(move || {
             let mut buffer = [0; 8192];
             loop {
                 let count = from.read(&mut buffer).unwrap_or(0);
@@ -416,7 +452,7 @@ impl Stream {
                 }
             }
         });
-        Self { shared, thread: Some(thread) }
+        Self { shared }
     }
 
     /// The line that begins at `from`, without its end; waits for it.
@@ -444,9 +480,17 @@ impl Stream {
         String::from_utf8_lossy(&self.bytes()).into_owned()
     }
 
-    fn finish(&mut self) {
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+    /// Waits for its end. `false`: it has not come in time.
+    fn finish(&mut self, deadline: Instant) -> bool {
+        let (heard, news) = &*self.shared;
+        let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+        while !heard.ended {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            heard = news.wait_timeout(heard, left).unwrap_or_else(PoisonError::into_inner).0;
         }
+        true
     }
 }

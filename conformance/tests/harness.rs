@@ -97,6 +97,27 @@ fn a_process_that_outlives_its_run_is_found_and_killed(sandbox: &Sandbox) -> Res
     expect::that("that took no minute", begun.elapsed().as_secs() < 30, &begun.elapsed(), "")
 }
 
+fn what_goes_on_in_the_background_lives_as_long_as_it_is_kept(sandbox: &Sandbox) -> Result<()> {
+    let script = |script: &str| sandbox.run("/bin/sh").args(["-c", script]).detaching();
+    let (outcome, kept) = script("sleep 60 >/dev/null 2>&1 & echo $!").spawn()?.leave()?;
+    let process = PathBuf::from(format!("/proc/{}", outcome.success()?.stdout().trim()));
+    expect::that("it lives", process.exists(), &process, "minder.rs")?;
+    drop(kept);
+    expect::that("it is killed", !process.exists(), &process, "minder.rs")?;
+    let limit = Duration::from_secs(1);
+    let error = error_of(script("sleep 60 & true").limit(limit).spawn()?.leave().map(drop))?;
+    expect::contains("the error", &error, "somebody keeps its output open", "run.rs")
+}
+
+fn a_terminal_can_be_resized(sandbox: &Sandbox) -> Result<()> {
+    let script = "trap 'stty size; exit' WINCH; echo ready; while :; do sleep 0.05; done";
+    let mut run = sandbox.run("/bin/sh").args(["-c", script]).terminal().spawn()?;
+    run.line()?;
+    run.resize(33, 99)?;
+    expect::contains("the size", &run.line()?, "33 99", "TIOCSWINSZ(2const)")?;
+    run.wait()?.success().map(drop)
+}
+
 fn a_run_that_takes_too_long_is_killed(sandbox: &Sandbox) -> Result<()> {
     let run = sandbox.probe(["seq", "background", "sleep", "60", "--", "sleep", "60"]);
     let error = error_of(run.limit(Duration::from_millis(300)).output().map(drop))?;
@@ -272,6 +293,8 @@ conformance::checkpoint! {
     a_message_queue_is_found: [Sandbox],
     a_cgroup_is_found_and_removed: [Root],
     a_process_that_outlives_its_run_is_found_and_killed,
+    what_goes_on_in_the_background_lives_as_long_as_it_is_kept,
+    a_terminal_can_be_resized: [Command("stty")],
     a_run_that_takes_too_long_is_killed,
     a_program_that_is_not_there_is_named,
     ends_and_output_are_told,

@@ -59,6 +59,8 @@ pub(crate) struct Order {
     pub ignored: Vec<i32>,
     /// Whether standard input is a terminal that is to control the program's session.
     pub terminal: bool,
+    /// Whether what the program has started may outlive it.
+    pub detaches: bool,
     /// Descriptors, beyond the first three, that the program starts with.
     pub descriptors: Vec<i32>,
 }
@@ -138,8 +140,8 @@ fn mind(order: &Order, argv: Vec<OsString>, socket: &mut UnixStream) -> Result<(
         let mut fds =
             [PollFd::new(leash, PollFlags::POLLIN), PollFd::new(news.as_fd(), PollFlags::POLLIN)];
         let patience = match ended {
-            Some(_) => PollTimeout::from(20u8),
-            None => PollTimeout::NONE,
+            Some(_) if !order.detaches => PollTimeout::from(20u8),
+            _ => PollTimeout::NONE,
         };
         match poll(&mut fds, patience) {
             Ok(_) | Err(Errno::EINTR) => {}
@@ -157,13 +159,14 @@ fn mind(order: &Order, argv: Vec<OsString>, socket: &mut UnixStream) -> Result<(
                     socket.write_all(Said::Ended(status.into_raw()).to_line().as_bytes())?;
                 }
                 Reaped::One(..) => {}
+                Reaped::Last if order.detaches && ended.is_some() => break,
                 Reaped::Last => {
                     socket.write_all(Said::Left(Vec::new()).to_line().as_bytes())?;
                     return Ok(());
                 }
             }
         }
-        if ended.is_some_and(|at| at.elapsed() > GRACE) {
+        if ended.is_some_and(|at| at.elapsed() > GRACE) && !order.detaches {
             let left = descendants(Pid::this()).iter().map(|pid| describe(*pid)).collect();
             kill_all()?;
             socket.write_all(Said::Left(left).to_line().as_bytes())?;
