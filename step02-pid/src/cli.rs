@@ -25,7 +25,7 @@ impl Step for Args {
         let mut container = self.step01.container()?;
         container.stack.top(PidNamespace);
         if self.init {
-            container.stack.top(Init);
+            container.stack.top(Init::default());
         }
         Ok(container)
     }

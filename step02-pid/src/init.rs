@@ -15,12 +15,16 @@ use step01::{
     signals::{Signals, reap_any, to_pass_on},
 };
 
+use crate::hide::{hide_runtime, is_privileged};
+
 /// The layer, always the top one, in which process 1 stays behind as init and the rest, which is
 /// the command, goes on as process 2.
 ///
 /// On top, so that init has given up all that the layers below make the command give up.
 #[derive(Debug, Default)]
-pub struct Init;
+pub struct Init {
+    privileged: bool,
+}
 
 // ANCHOR: init-layer
 impl Layer for Init {
@@ -28,8 +32,14 @@ impl Layer for Init {
         "init"
     }
 
+    fn prepare(&mut self, _explain: &Explain) -> Result<()> {
+        self.privileged = is_privileged();
+        Ok(())
+    }
+
     fn enter(&mut self, explain: &Explain) -> Result<()> {
         explain.say("tini -- CMD…");
+        hide_runtime(self.privileged)?; // before there is anybody who could look
         // SAFETY: this process has one thread.
         match unsafe { fork() }.context("forking the command off")? {
             ForkResult::Child => Ok(()),

@@ -44,6 +44,22 @@ fn with_init_the_command_is_process_2(sandbox: &Sandbox) -> Result<()> {
     expect::equal("the number of its parent, the init", &inside["ppid"], 1, INIT)
 }
 
+fn init_tells_nothing_of_the_runtime(sandbox: &Sandbox) -> Result<()> {
+    let run = step02(sandbox).env("SECRET", "of the caller").arg("--init").probe(["trap"]);
+    let mut runtime = run.spawn()?;
+    runtime.line()?;
+    let init = runtime.descendants()[0];
+    let words = |file: &str| -> Result<Vec<String>> {
+        let text = fs::read_to_string(format!("/proc/{init}/{file}"))?;
+        Ok(text.split('\0').filter(|word| !word.is_empty()).map(str::to_string).collect())
+    };
+    expect::equal("its command line", &words("cmdline")?, ["init"], "proc_pid_cmdline(5)")?;
+    expect::equal("its name", &words("comm")?, ["init\n"], "proc_pid_comm(5)")?;
+    expect::equal("its environment", &words("environ")?, [""; 0], "proc_pid_environ(5)")?;
+    runtime.signal(Signal::SIGTERM)?;
+    runtime.wait().map(drop)
+}
+
 fn three_namespaces_are_new_and_no_more(sandbox: &Sandbox) -> Result<()> {
     let (host, inside) = (outside(sandbox)?, step02(sandbox).report()?);
     let (host, inside) = (&host["namespaces"], &inside["namespaces"]);
@@ -357,6 +373,7 @@ fn explain_tells_each_act_as_a_command(sandbox: &Sandbox) -> Result<()> {
 conformance::checkpoint! {
     the_command_is_process_1,
     with_init_the_command_is_process_2,
+    init_tells_nothing_of_the_runtime,
     three_namespaces_are_new_and_no_more,
     step_1_is_still_there,
     processes_of_the_host_cannot_be_reached,
