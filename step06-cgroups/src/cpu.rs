@@ -35,6 +35,13 @@ const LEAST: u64 = 1_000;
 /// The kernel's own bound is far above this many microseconds, which are 10,000 CPUs.
 const MOST: u64 = PERIOD * 10_000;
 
+impl Cpus {
+    /// As the number that it is.
+    pub fn number(self) -> f64 {
+        self.0 as f64 / PERIOD as f64
+    }
+}
+
 impl FromStr for Cpus {
     type Err = Error;
 

@@ -1,6 +1,7 @@
 //! `--cgroup-parent`: which group a container's group is made in.
 
 use std::{
+    fmt,
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -31,6 +32,12 @@ impl GroupPath {
     /// The group `name` in the last of them.
     pub fn of(&self, top: &Path, name: &str) -> PathBuf {
         self.0.iter().fold(top.to_owned(), |dir, name| dir.join(name)).join(name)
+    }
+}
+
+impl fmt::Display for GroupPath {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.0.join("/"))
     }
 }
 
@@ -66,6 +73,7 @@ mod tests {
         let above: Vec<_> = above.iter().map(PathBuf::from).collect();
         assert_eq!(path.below(Path::new("/top")), above);
         assert_eq!(path.of(Path::new("/top"), "id"), Path::new(group));
+        assert_eq!(path.to_string(), text);
     }
 
     #[rstest]

@@ -29,6 +29,13 @@ pub struct Memory {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryLimit(u64);
 
+impl MemoryLimit {
+    /// In bytes.
+    pub fn bytes(self) -> u64 {
+        self.0
+    }
+}
+
 /// What the runtime itself needs in the group until it has become the command.
 const LEAST: u64 = 512 << 10;
 

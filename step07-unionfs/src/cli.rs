@@ -15,8 +15,9 @@ use crate::{Overlay, vacant};
 #[derive(clap::Args, Debug)]
 #[group(skip)]
 pub struct Args {
+    /// Those of step 6.
     #[command(flatten)]
-    step06: step06::Args,
+    pub step06: step06::Args,
 
     /// Directory of files to put on top of --rootfs and of the layers given before. Without any of
     /// them the host's own `/` is the one layer; for one who is not root it is read-only instead

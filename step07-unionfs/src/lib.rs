@@ -42,6 +42,7 @@ pub mod xattr;
 pub use cli::Args;
 pub use commit::vacant;
 pub use diff::{Change, Kind};
+pub use handoff::Handoff;
 pub use overlay::Overlay;
 pub use step06::{self, *};
 pub use tree::{Node, Tree};
