@@ -7,14 +7,21 @@
 //! | `lifecycle/` | what is written down of a container, and who looks after it |
 //! | `image/` | what containers are made from |
 //! | `store.rs` | where all of it is kept |
+//! | `account.rs` | users by name |
+//! | `own_binary.rs` | keeping this program out of containers' reach |
 
+mod account;
 mod cli;
 mod image;
 mod layers;
 mod lifecycle;
+mod own_binary;
 mod store;
 
-use std::process::ExitCode;
+use std::{
+    io::{Write, stderr},
+    process::ExitCode,
+};
 
 use clap::{Parser, error::ErrorKind};
 use step07::{Failure, one_line};
@@ -33,7 +40,8 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("final-runtime: {error:#}");
+            // Not `eprintln`: it panics where nobody reads, and a panic is another exit code.
+            let _ = writeln!(stderr(), "final-runtime: {error:#}");
             ExitCode::from(Failure::code_of(&error))
         }
     }

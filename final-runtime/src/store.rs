@@ -1,7 +1,10 @@
 //! Where all is kept: one directory, with the containers and the images in it.
 
 use std::{
+    collections::BTreeSet,
     env,
+    fs::{self, DirBuilder, Permissions},
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -27,18 +30,37 @@ impl Store {
             Some(root) => std::path::absolute(root).context("store: finding its directory")?,
             None => default_root()?,
         };
+        make_dir(&root)?;
         let images = Images::open(&root)?;
         let containers = Containers::open(&root)?;
         Ok(Self { containers, images })
     }
 
     /// Gives back all that is left of containers whose runtime was killed: what is written down of
-    /// them, and by way of the layers that every container has, what they had on the host.
-    pub fn recover(&self) -> Result<()> {
-        self.containers.recover()?;
-        let any = Cli::<step07::Args>::parse_from(["any"]);
-        any.step.container()?.recover()
+    /// them, and by way of the layers that every container has, what they had on the host. `groups`
+    /// are those in which there may be some of whom that is already written down.
+    pub fn recover(&self, mut groups: BTreeSet<String>) -> Result<()> {
+        groups.extend(self.containers.recover()?);
+        for group in groups {
+            let any = Cli::<step07::Args>::try_parse_from(["any", "--cgroup-parent", &group])?;
+            any.step.container()?.recover()?;
+        }
+        Ok(())
     }
+}
+
+/// Makes a directory of the store if it is not there, and those above it. A container's root, who
+/// may be another user, passes through to what is its own; nobody else sees anything. The mode does
+/// not depend on the umask.
+pub fn make_dir(dir: &Path) -> Result<()> {
+    let make = || {
+        if dir.is_dir() {
+            return Ok(());
+        }
+        DirBuilder::new().recursive(true).mode(0o711).create(dir)?;
+        fs::set_permissions(dir, Permissions::from_mode(0o711))
+    };
+    make().with_context(|| format!("store: making {}", dir.display()))
 }
 
 /// `/var/lib/final-runtime` for root; else below `$XDG_DATA_HOME` or `~/.local/share`.

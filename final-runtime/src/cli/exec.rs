@@ -3,11 +3,18 @@
 use std::{ffi::OsString, path::PathBuf};
 
 use anyhow::Result;
-use step07::{Container, Explain, Process, User, Variable};
+use step07::{Container, Explain, Process, Variable};
 
 use crate::{
+    account::{self, Wanted},
     layers::{join::Join, stdio::Stdio, terminal::Terminal},
-    lifecycle::{relay::Relay, supervise::attend},
+    lifecycle::{
+        container,
+        detach::{Side, Starter, detach},
+        relay::Relay,
+        supervise::attend,
+    },
+    own_binary,
     store::Store,
 };
 
@@ -22,11 +29,16 @@ pub struct Args {
     #[arg(short, long)]
     tty: bool,
 
-    /// Who the command is, in the container's numbers [default: who the container's command is]
-    #[arg(short, long, value_name = "UID[:GID]", allow_hyphen_values = true)]
-    user: Option<User>,
+    /// Let it run in the background
+    #[arg(short, long)]
+    detach: bool,
 
-    /// Working directory in the container [default: that of the container's command]
+    /// Who the command is: names of the container's, or numbers [default: as the container's own
+    /// command]
+    #[arg(short, long, value_name = "USER[:GROUP]", allow_hyphen_values = true)]
+    user: Option<Wanted>,
+
+    /// Working directory in the container [default: that of the container's own command]
     #[arg(short, long, value_name = "DIR")]
     workdir: Option<PathBuf>,
 
@@ -48,31 +60,71 @@ pub struct Args {
 
 impl Args {
     pub fn run(self, store: &Store) -> Result<u8> {
+        own_binary::protect()?;
         let record = store.containers.find(&self.container)?;
-        let join = Join::new(record.running_pid()?);
+        if !self.detach {
+            return self.execute(&record, None);
+        }
+        match detach()? {
+            Side::Foreground(started) => started.map(|_| 0),
+            // What goes wrong in the background, the foreground process tells.
+            Side::Background(starter) => self.execute(&record, Some(starter)),
+        }
+    }
+
+    fn execute(self, record: &container::Container, starter: Option<Starter>) -> Result<u8> {
+        let mut container = None;
+        let started = self.make(record).and_then(|made| {
+            let container = container.insert(made);
+            container.start()?;
+            Relay::new(&mut container.stack)
+        });
+        let relay = match (started, starter) {
+            (Ok(mut relay), Some(starter)) => {
+                starter.started("")?;
+                relay.detach();
+                relay
+            }
+            (Err(error), Some(starter)) => {
+                return Ok(starter.failed(&error));
+            }
+            (relay, None) => relay?,
+        };
+        let mut container = container.expect("it has started");
+        let ended = attend(&container, relay)?;
+        container.finish()?;
+        Ok(ended.tell_rest()?.code())
+    }
+
+    /// The container's namespaces and groups to go into, as one who is allowed no more in there
+    /// than its own command.
+    fn make(self, record: &container::Container) -> Result<Container> {
+        let (pid, pidfd) = record.running()?;
         let mut process = Process::new(self.command);
         process.env.clear();
         for variable in &record.config.env {
             let (name, value) = variable.split_once('=').unwrap_or((variable, ""));
             process.set_env(name, value);
         }
+        let mut user = None;
+        if let Some(wanted) = &self.user {
+            let account = wanted.find(&account::files_of(pid)?)?;
+            account.home.into_iter().for_each(|home| process.set_env("HOME", home));
+            user = Some(account.user);
+        }
         self.env.into_iter().for_each(|variable| variable.set(&mut process));
-        process.cwd = self.workdir.or(record.config.cwd.map(PathBuf::from)).or(Some("/".into()));
+        let cwd = record.config.cwd.clone().map(PathBuf::from);
+        process.cwd = self.workdir.or(cwd).or(Some("/".into()));
 
-        let capabilities = record.config.user.layer(self.user);
+        let capabilities = record.config.user.layer(user);
         let mut container = Container::new(process, Explain::new(self.explain));
-        container.stack.top(join);
+        container.stack.top(Join::new(pid, pidfd));
         if self.tty {
-            container.stack.top(Terminal::new(capabilities.user.uid, false));
+            container.stack.top(Terminal::new(self.interactive, capabilities.user.uid, false));
         } else {
             container.stack.top(Stdio::new(self.interactive));
         }
         container.stack.top(capabilities);
-
-        container.start()?;
-        let relay = Relay::new(&mut container.stack)?;
-        let status = attend(&container, relay)?;
-        container.finish()?;
-        Ok(status.code())
+        Ok(container)
     }
 }

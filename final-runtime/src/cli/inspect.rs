@@ -1,9 +1,12 @@
-//! `inspect`: all that is written down about a container.
+//! `inspect`: all that is known of containers.
 
 use anyhow::{Context, Result};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::store::Store;
+use crate::{
+    lifecycle::container::{Condition, Container, runtime},
+    store::Store,
+};
 
 /// Print what is known of containers, as JSON
 #[derive(clap::Args)]
@@ -15,16 +18,27 @@ pub struct Args {
 
 impl Args {
     pub fn run(self, store: &Store) -> Result<u8> {
-        let mut all = Vec::new();
-        for name in &self.containers {
-            let container = store.containers.find(name)?;
-            all.push(json!({
-                "config": container.config,
-                "state": container.state,
-                "dir": container.dir,
-            }));
-        }
+        let known = |name: &String| store.containers.find(name).map(|container| tell(&container));
+        let all = self.containers.iter().map(known).collect::<Result<Vec<_>>>()?;
         println!("{}", serde_json::to_string_pretty(&all).context("inspect")?);
         Ok(0)
     }
+}
+
+fn tell(container: &Container) -> Value {
+    let condition = match container.condition() {
+        Condition::Starting => "starting",
+        Condition::Up => "running",
+        Condition::Ending => "ending",
+        Condition::Exited => "exited",
+        Condition::Lost => "lost",
+    };
+    json!({
+        "condition": condition,
+        "config": container.config,
+        "state": container.state,
+        "runtime": runtime(&container.dir),
+        "log": container.dir.join("log.json"),
+        "changes": container.dir.join("changes/upper"),
+    })
 }

@@ -3,8 +3,8 @@
 use std::{os::fd::AsFd, str::FromStr};
 
 use anyhow::{Context, Result, anyhow, bail};
-use nix::{sys::signal::Signal, unistd::Pid};
-use step07::{clone::pidfd_open, signals::send};
+use nix::sys::signal::Signal;
+use step07::signals::send;
 
 use super::each;
 use crate::store::Store;
@@ -13,7 +13,7 @@ use crate::store::Store;
 #[derive(clap::Args)]
 pub struct Args {
     /// By name, with or without SIG, or by number
-    #[arg(short, long, default_value = "KILL")]
+    #[arg(short, long, default_value = "KILL", allow_hyphen_values = true)]
     signal: SignalNumber,
 
     /// Names, ids, or beginnings of ids
@@ -29,12 +29,12 @@ impl FromStr for SignalNumber {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let name = text.to_ascii_uppercase();
         let number = match text.parse::<i32>() {
             Ok(number) => number,
             Err(_) => {
-                let full = format!("SIG{}", name.trim_start_matches("SIG"));
-                let signal = Signal::from_str(&full);
+                let name = text.to_ascii_uppercase();
+                let name = name.strip_prefix("SIG").unwrap_or(&name);
+                let signal = Signal::from_str(&format!("SIG{name}"));
                 signal.map_err(|_| anyhow!("kill: --signal {text:?}: no such signal"))? as i32
             }
         };
@@ -48,10 +48,7 @@ impl FromStr for SignalNumber {
 impl Args {
     pub fn run(self, store: &Store) -> Result<u8> {
         each(&self.containers, |name| {
-            let container = store.containers.find(name)?;
-            let pid = Pid::from_raw(container.running_pid()?);
-            let pidfd = pidfd_open(pid).context("opening the container's pidfd")?;
-            container.running_pid()?; // or the descriptor may be another process's
+            let (_, pidfd) = store.containers.find(name)?.running()?;
             send(pidfd.as_fd(), self.signal.0)
                 .with_context(|| format!("sending signal {} to {name}", self.signal.0))
         })
@@ -68,7 +65,7 @@ mod tests {
         {
             assert_eq!(text.parse::<SignalNumber>().expect("it is one"), SignalNumber(number));
         }
-        for text in ["", "0", "65", "-1", "NOPE", "SIGSIGTERM X"] {
+        for text in ["", "SIG", "0", "65", "-1", "NOPE", "SIGSIGTERM", "SIGSIGTERM X"] {
             assert!(text.parse::<SignalNumber>().is_err(), "{text:?}");
         }
     }

@@ -1,12 +1,17 @@
 //! `logs`: what a container said.
 
-use std::{io::Write, thread::sleep, time::Duration};
+use std::{
+    collections::VecDeque,
+    io::{BufWriter, Stdout, Write, stderr, stdout},
+    thread::sleep,
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 
 use crate::{
     lifecycle::{
-        containers::Container,
+        container::{Condition, Container},
         log::{Entry, Reader},
     },
     store::Store,
@@ -38,42 +43,81 @@ impl Args {
     pub fn run(self, store: &Store) -> Result<u8> {
         let container = store.containers.find(&self.container)?;
         let mut log = Reader::open(&container.dir.join("log.json"))?;
-        let mut entries = Vec::new();
-        while let Some(entry) = log.next()? {
-            entries.push(entry);
+        let mut out = Out { stdout: BufWriter::new(stdout()), timestamps: self.timestamps };
+        match self.tail {
+            Some(most) => last(most, &mut log)?.iter().try_for_each(|entry| out.print(entry))?,
+            None => out.print_new(&mut log)?,
         }
-        let first = self.tail.map_or(0, |tail| entries.len().saturating_sub(tail));
-        entries[first..].iter().try_for_each(|entry| self.print(entry))?;
         if self.follow {
-            self.go_on(&container, &mut log)?;
+            follow(container, &mut log, &mut out)?;
         }
+        out.flush()?;
         Ok(0)
     }
+}
 
-    fn go_on(&self, container: &Container, log: &mut Reader) -> Result<()> {
-        loop {
-            // Asked before the last look, or what it says in between would be lost.
-            let ended = container.pid().is_none();
-            if ended {
-                container.wait_released()?;
-            }
-            while let Some(entry) = log.next()? {
-                self.print(&entry)?;
-            }
-            if ended {
-                return Ok(());
-            }
-            sleep(INTERVAL);
+/// The last entries of those that there are now.
+fn last(most: usize, log: &mut Reader) -> Result<VecDeque<Entry>> {
+    let mut entries = VecDeque::new();
+    while let Some(entry) = log.next()? {
+        entries.push_back(entry);
+        if entries.len() > most {
+            entries.pop_front();
         }
     }
+    Ok(entries)
+}
 
-    fn print(&self, entry: &Entry) -> Result<()> {
-        let time = if self.timestamps { format!("{} ", entry.time) } else { String::new() };
-        let text = format!("{time}{}", entry.log);
-        let written = match entry.stream.as_str() {
-            "stderr" => std::io::stderr().write_all(text.as_bytes()),
-            _ => std::io::stdout().write_all(text.as_bytes()),
+/// Prints what comes until the container has ended.
+fn follow(mut container: Container, log: &mut Reader, out: &mut Out) -> Result<()> {
+    loop {
+        // Asked before the last look, or what it says in between would be lost.
+        let over = match Container::load(container.dir.clone()) {
+            Ok(now) => {
+                container = now;
+                matches!(container.condition(), Condition::Exited | Condition::Lost)
+            }
+            Err(_) => true, // removed, as with --rm
         };
-        written.context("logs: printing")
+        out.print_new(log)?;
+        out.flush()?;
+        if over {
+            return Ok(());
+        }
+        sleep(INTERVAL);
+    }
+}
+
+struct Out {
+    stdout: BufWriter<Stdout>,
+    timestamps: bool,
+}
+
+impl Out {
+    fn print_new(&mut self, log: &mut Reader) -> Result<()> {
+        while let Some(entry) = log.next()? {
+            self.print(&entry)?;
+        }
+        Ok(())
+    }
+
+    fn print(&mut self, entry: &Entry) -> Result<()> {
+        let mut text = Vec::new();
+        if self.timestamps {
+            text.extend(format!("{} ", entry.time).into_bytes());
+        }
+        text.extend(entry.bytes());
+        match entry.stream.as_str() {
+            "stderr" => {
+                self.flush()?; // where both streams are one terminal the order stays
+                stderr().write_all(&text)
+            }
+            _ => self.stdout.write_all(&text),
+        }
+        .context("logs: printing")
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.stdout.flush().context("logs: printing")
     }
 }

@@ -1,10 +1,15 @@
 //! `ps`: the containers.
 
+use std::io::{Write, stderr};
+
 use anyhow::Result;
 
 use super::{ago, table};
 use crate::{
-    lifecycle::{containers::Container, record::State},
+    lifecycle::{
+        container::{Condition, Container},
+        record::State,
+    },
     store::Store,
 };
 
@@ -22,41 +27,46 @@ pub struct Args {
 
 impl Args {
     pub fn run(self, store: &Store) -> Result<u8> {
-        let mut containers = store.containers.all()?;
-        containers.retain(|container| self.all || container.pid().is_some());
+        let (containers, damaged) = store.containers.all()?;
+        for error in damaged {
+            let _ = writeln!(stderr(), "final-runtime: {error:#}");
+        }
+        let with_condition = containers.iter().map(|container| (container, container.condition()));
+        let shown = with_condition.filter(|(_, condition)| self.all || *condition == Condition::Up);
         if self.quiet {
-            containers.iter().for_each(|container| println!("{}", container.config.id));
+            shown.for_each(|(container, _)| println!("{}", container.config.id));
             return Ok(0);
         }
         let heading = ["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAME"];
         let mut rows = vec![heading.map(String::from).to_vec()];
-        rows.extend(containers.iter().map(row));
+        rows.extend(shown.map(|(container, condition)| row(container, condition)));
         table(&rows);
         Ok(0)
     }
 }
 
-fn row(container: &Container) -> Vec<String> {
+fn row(container: &Container, condition: Condition) -> Vec<String> {
     let config = &container.config;
     vec![
         config.id.clone(),
         config.image.clone(),
         shorten(&config.args.join(" "), 30),
         format!("{} ago", ago(&config.created)),
-        status(container),
+        status(&container.state, condition),
         config.ports.join(", "),
         config.name.clone(),
     ]
 }
 
-fn status(container: &Container) -> String {
-    match &container.state {
-        State::Created => "Created".into(),
-        State::Running { started, .. } if container.pid().is_some() => {
-            format!("Up {}", ago(started))
+fn status(state: &State, condition: Condition) -> String {
+    match (condition, state) {
+        (Condition::Up, State::Running { started, .. }) => format!("Up {}", ago(started)),
+        (Condition::Exited, State::Exited { code, finished, .. }) => {
+            format!("Exited ({code}) {} ago", ago(finished))
         }
-        State::Running { .. } => "Exited (its runtime was killed)".into(),
-        State::Exited { code, finished, .. } => format!("Exited ({code}) {} ago", ago(finished)),
+        (Condition::Ending, _) => "Ending".into(),
+        (Condition::Lost, _) => "Exited (its runtime was killed)".into(),
+        _ => "Starting".into(),
     }
 }
 

@@ -1,16 +1,19 @@
 //! `stop`: asks a container to end, and makes it end.
 
-use std::os::fd::AsFd;
+use std::{
+    os::fd::{AsFd, BorrowedFd},
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result};
 use nix::{
+    errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
-    unistd::Pid,
 };
-use step07::{clone::pidfd_open, signals::send};
+use step07::signals::send;
 
 use super::each;
-use crate::{lifecycle::containers::Container, store::Store};
+use crate::{lifecycle::container::Container, store::Store};
 
 /// Stop containers: SIGTERM, and after a time SIGKILL
 #[derive(clap::Args)]
@@ -26,34 +29,40 @@ pub struct Args {
 
 impl Args {
     pub fn run(self, store: &Store) -> Result<u8> {
+        let time = Some(Duration::from_secs(self.time.into()));
         each(&self.containers, |name| {
             let container = store.containers.find(name)?;
-            end(&container, &[(libc::SIGTERM, Some(self.time)), (libc::SIGKILL, None)])
+            end(&container, &[(libc::SIGTERM, time), (libc::SIGKILL, None)])
         })
     }
 }
 
-/// Sends signals one after another, each with so many seconds to take effect, until the container
+/// Sends signals one after another, each with so much time to take effect, until the container
 /// has ended; then waits until its runtime has cleared up. One that does not run is left alone.
-pub fn end(container: &Container, signals: &[(i32, Option<u16>)]) -> Result<()> {
-    let Some(pid) = container.pid() else {
-        return container.wait_released();
-    };
-    let pidfd = pidfd_open(Pid::from_raw(pid)).context("opening the container's pidfd")?;
-    if container.pid().is_none() {
-        return container.wait_released(); // the descriptor may be another process's
-    }
-    for &(signal, seconds) in signals {
-        if send(pidfd.as_fd(), signal).is_err() {
-            break; // it has ended
-        }
-        let timeout = seconds.map_or(PollTimeout::NONE, |seconds| {
-            PollTimeout::try_from(u32::from(seconds) * 1000).unwrap_or(PollTimeout::MAX)
-        });
-        let mut fds = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
-        if poll(&mut fds, timeout).context("waiting for the container")? > 0 {
-            break;
+pub fn end(container: &Container, signals: &[(i32, Option<Duration>)]) -> Result<()> {
+    if let Some((_, pidfd)) = container.process()? {
+        for &(signal, patience) in signals {
+            // An error: it has ended.
+            if send(pidfd.as_fd(), signal).is_err() || ends(pidfd.as_fd(), patience)? {
+                break;
+            }
         }
     }
     container.wait_released()
+}
+
+/// Whether the process ends in time.
+fn ends(pidfd: BorrowedFd, patience: Option<Duration>) -> Result<bool> {
+    let deadline = patience.map(|patience| Instant::now() + patience);
+    loop {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let left = left.map_or(PollTimeout::NONE, |left| {
+            PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
+        });
+        match poll(&mut [PollFd::new(pidfd, PollFlags::POLLIN)], left) {
+            Ok(count) => return Ok(count > 0),
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno).context("waiting for the container"),
+        }
+    }
 }

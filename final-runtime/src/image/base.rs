@@ -13,6 +13,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use lddtree::DependencyAnalyzer;
+use nix::sys::stat::{Mode, umask};
 use sha2::{Digest, Sha256};
 
 /// The image's name.
@@ -39,12 +40,20 @@ pub struct Built {
 pub fn build(root: &Path) -> Result<Built> {
     // What a killed first run may have left.
     let _ = fs::remove_dir_all(root);
+    // Everybody in a container is to see these files, however private the caller's own are.
+    let before = umask(Mode::from_bits_truncate(0o022));
+    let filled = fill(root);
+    umask(before);
+    filled?;
+    measure(root)
+}
+
+fn fill(root: &Path) -> Result<()> {
     skeleton(root)?;
     match find("busybox") {
-        Some(busybox) => from_busybox(root, &busybox)?,
-        None => from_tools(root)?,
+        Some(busybox) => from_busybox(root, &busybox),
+        None => from_tools(root),
     }
-    measure(root)
 }
 
 /// The directories and files that every Linux program expects.
@@ -79,7 +88,7 @@ fn skeleton(root: &Path) -> Result<()> {
 fn make_dir(dir: &Path, mode: u32) -> Result<()> {
     let make = || {
         fs::DirBuilder::new().recursive(true).mode(mode).create(dir)?;
-        fs::set_permissions(dir, fs::Permissions::from_mode(mode)) // whatever the umask is
+        fs::set_permissions(dir, fs::Permissions::from_mode(mode)) // the umask takes from 1777
     };
     make().with_context(|| format!("making {}", dir.display()))
 }

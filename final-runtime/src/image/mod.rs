@@ -6,17 +6,24 @@
 //! ```
 
 mod base;
+pub mod lookup;
 
 use std::{
-    fs::{self, DirBuilder},
-    os::unix::fs::DirBuilderExt,
+    fs::{self, File},
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result, bail};
+use nix::unistd::syncfs;
 use serde::{Deserialize, Serialize};
 
-use crate::lifecycle::record::{load, now, save};
+use crate::{
+    lifecycle::{
+        lock::lock,
+        record::{Keep, load, now, save},
+    },
+    store::make_dir,
+};
 
 /// An image's record.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -43,14 +50,7 @@ pub struct Images {
 impl Images {
     /// The images of the store at `root`.
     pub fn open(root: &Path) -> Result<Self> {
-        for dir in ["images", "layers"] {
-            let dir = root.join(dir);
-            DirBuilder::new()
-                .recursive(true)
-                .mode(0o711) // a container's root, who may be another user, passes through
-                .create(&dir)
-                .with_context(|| format!("image: making {}", dir.display()))?;
-        }
+        ["images", "layers"].iter().try_for_each(|dir| make_dir(&root.join(dir)))?;
         Ok(Self { root: root.to_owned() })
     }
 
@@ -90,29 +90,36 @@ impl Images {
         self.root.join("images").join(format!("{name}.json"))
     }
 
-    /// Builds beside its place and renames, so that two first runs at once do not meet.
+    /// Builds beside its place and renames. Of two first runs at once the second waits for the
+    /// first, and has what that one has made.
     fn make_base(&self) -> Result<Image> {
         let layers = self.root.join("layers");
-        let new = layers.join(format!(".base-{}", std::process::id()));
-        let built = base::build(&new);
-        if built.is_err() {
-            let _ = fs::remove_dir_all(&new);
+        let _layers = lock(&layers).context("image")?;
+        let file = self.file(base::NAME);
+        if file.exists() {
+            return load(&file).context("image");
         }
-        let base::Built { digest, size } = built.context("image: making base")?;
-        let place = layers.join(&digest);
-        if fs::rename(&new, &place).is_err() {
-            // It is there already: another first run was faster.
-            fs::remove_dir_all(&new).context("image: removing a second copy of base")?;
-        }
-        let image = Image {
-            name: base::NAME.into(),
-            id: digest.clone(),
-            layers: vec![digest],
-            command: vec!["sh".into()],
-            size,
-            created: now(),
+        let draft = layers.join(".base");
+        let made = || -> Result<Image> {
+            let base::Built { digest, size } = base::build(&draft)?;
+            let place = layers.join(&digest);
+            if !place.exists() {
+                syncfs(File::open(&draft)?)?; // the whole layer or none, also after a power failure
+                fs::rename(&draft, &place)?;
+            }
+            Ok(Image {
+                name: base::NAME.into(),
+                id: digest.clone(),
+                layers: vec![digest],
+                command: vec!["sh".into()],
+                size,
+                created: now(),
+            })
         };
-        save(&self.file(&image.name), &image).context("image")?;
+        let image = made().context("image: making base");
+        let _ = fs::remove_dir_all(&draft); // if it was not renamed
+        let image = image?;
+        save(&file, &image, Keep::Safe).context("image")?;
         Ok(image)
     }
 }

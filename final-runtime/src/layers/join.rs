@@ -12,14 +12,14 @@ use std::{
     },
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use nix::{
     errno::Errno,
     sched::CloneFlags,
     sys::prctl,
     unistd::{Gid, Pid, Uid, setresgid, setresuid},
 };
-use step07::{Explain, Hierarchy, Layer, Version, clone::pidfd_open, sh};
+use step07::{Explain, Hierarchy, Layer, Version, sh, signals::send};
 
 /// The namespaces, by their names in `/proc/PID/ns`.
 const NAMESPACES: [(&str, CloneFlags); 7] = [
@@ -36,19 +36,19 @@ const NAMESPACES: [(&str, CloneFlags); 7] = [
 /// process, this process goes into.
 pub struct Join {
     pid: Pid,
+    pidfd: OwnedFd,
     prepared: Option<Prepared>,
 }
 
 struct Prepared {
-    pidfd: OwnedFd,
     namespaces: CloneFlags,
     cgroups: Vec<(String, File)>,
 }
 
 impl Join {
-    /// The container whose first process is `pid`.
-    pub fn new(pid: i32) -> Self {
-        Self { pid: Pid::from_raw(pid), prepared: None }
+    /// The container whose first process has this number and this descriptor.
+    pub fn new(pid: i32, pidfd: OwnedFd) -> Self {
+        Self { pid: Pid::from_raw(pid), pidfd, prepared: None }
     }
 
     /// Those of the container's namespaces that this process is not in already: a process cannot
@@ -74,18 +74,18 @@ impl Layer for Join {
     }
 
     fn prepare(&mut self, _explain: &Explain) -> Result<()> {
-        let pidfd = pidfd_open(self.pid).context("opening the container's pidfd")?;
         let namespaces = self.foreign_namespaces()?;
         let cgroups = open_cgroups(self.pid)?;
-        self.prepared = Some(Prepared { pidfd, namespaces, cgroups });
+        // All that was found by the number was the container's if it has not ended by now.
+        send(self.pidfd.as_fd(), 0).context("looking after the container")?;
+        self.prepared = Some(Prepared { namespaces, cgroups });
         Ok(())
     }
 
     // ANCHOR: join-enter
     fn enter(&mut self, explain: &Explain) -> Result<()> {
-        let Some(Prepared { pidfd, namespaces, cgroups }) = &mut self.prepared else {
-            bail!("was not prepared");
-        };
+        let prepared = self.prepared.as_mut().context("was not prepared")?;
+        let Prepared { namespaces, cgroups } = prepared;
         // From the next line on the container's processes could look into this one, which still
         // holds the runtime's memory and descriptors (CVE-2016-9962).
         prctl::set_dumpable(false).context("hiding from the container's processes")?;
@@ -97,7 +97,7 @@ impl Layer for Join {
         explain.act(
             sh(["nsenter", "--all", "--target", &pid]),
             format_args!("joining the namespaces of process {pid}"),
-            || setns(pidfd, *namespaces),
+            || setns(&self.pidfd, *namespaces),
         )?;
         if namespaces.contains(CloneFlags::CLONE_NEWUSER) {
             // In there this process's ids mean nothing yet.

@@ -1,42 +1,53 @@
-//! Standard input, output and error of a container without a terminal.
+//! Standard input, output and error of a container without a terminal: pipes.
 //!
-//! Output goes through pipes to the runtime, which passes it on and writes it down. The container
-//! gets a session of its own, so that it cannot push input to the terminal of the person who
-//! started it (TIOCSTI, CVE-2017-5226). See pipe(2), setsid(2), dup(2).
+//! Through the pipes the runtime passes on what comes and goes, and writes it down. The container
+//! gets none of the person's own descriptors, and a session of its own, so that it cannot push
+//! input to the terminal of the person who started it (TIOCSTI, CVE-2017-5226). See pipe(7),
+//! setsid(2), dup(2).
 
 use std::{fs::File, os::fd::OwnedFd};
 
 use anyhow::{Context, Result};
 use nix::{
     fcntl::OFlag,
-    unistd::{dup2_stderr, dup2_stdin, dup2_stdout, pipe2, setsid},
+    unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, pipe2, setsid},
 };
 use step07::{Explain, Layer};
 
-/// The layer that puts pipes in place of the runtime's own output.
-#[derive(Default)]
+/// The layer that puts pipes in place of the runtime's own input and output.
 pub struct Stdio {
-    /// Whether the container reads the runtime's own standard input; otherwise `/dev/null`.
-    pub interactive: bool,
-    pipes: Option<Pipes>,
-    output: Option<[OwnedFd; 2]>,
+    /// Whether there is input; otherwise it is `/dev/null`.
+    interactive: bool,
+    inside: Option<Inside>,
+    outside: Option<Ends>,
 }
 
-struct Pipes {
-    read: [OwnedFd; 2],
-    write: [OwnedFd; 2],
-    null: File,
+/// The container's ends.
+struct Inside {
+    stdin: OwnedFd,
+    stdout: OwnedFd,
+    stderr: OwnedFd,
+}
+
+/// The runtime's ends.
+pub struct Ends {
+    /// To be written to.
+    pub stdin: Option<OwnedFd>,
+    /// To be read.
+    pub stdout: OwnedFd,
+    /// To be read.
+    pub stderr: OwnedFd,
 }
 
 impl Stdio {
-    /// Without terminal, with standard input if `interactive`.
+    /// With standard input if `interactive`.
     pub fn new(interactive: bool) -> Self {
-        Self { interactive, ..Self::default() }
+        Self { interactive, inside: None, outside: None }
     }
 
-    /// The ends of the pipes from which the runtime reads: standard output and error.
-    pub fn take_output(&mut self) -> Option<[OwnedFd; 2]> {
-        self.output.take()
+    /// The runtime's ends, once the container has started.
+    pub fn take_ends(&mut self) -> Option<Ends> {
+        self.outside.take()
     }
 }
 
@@ -46,33 +57,34 @@ impl Layer for Stdio {
     }
 
     fn prepare(&mut self, _explain: &Explain) -> Result<()> {
-        let (out, out_end) = pipe2(OFlag::O_CLOEXEC).context("making a pipe")?;
-        let (err, err_end) = pipe2(OFlag::O_CLOEXEC).context("making a pipe")?;
-        let null = File::open("/dev/null").context("opening /dev/null")?;
-        self.pipes = Some(Pipes { read: [out, err], write: [out_end, err_end], null });
+        let pipe = || pipe2(OFlag::O_CLOEXEC).context("making a pipe");
+        let (stdin, to_stdin) = if self.interactive {
+            let (read, write) = pipe()?;
+            (read, Some(write))
+        } else {
+            (File::open("/dev/null").context("opening /dev/null")?.into(), None)
+        };
+        let ((from_stdout, stdout), (from_stderr, stderr)) = (pipe()?, pipe()?);
+        self.inside = Some(Inside { stdin, stdout, stderr });
+        self.outside = Some(Ends { stdin: to_stdin, stdout: from_stdout, stderr: from_stderr });
         Ok(())
     }
 
-    fn attach(&mut self, _explain: &Explain, _child: nix::unistd::Pid) -> Result<()> {
-        // The host keeps only the ends it reads: so they end when the container does.
-        self.output = self.pipes.take().map(|pipes| pipes.read);
+    fn attach(&mut self, _explain: &Explain, _child: Pid) -> Result<()> {
+        self.inside = None; // the child has its copies; so output ends when the container does
         Ok(())
     }
 
     fn enter(&mut self, explain: &Explain) -> Result<()> {
-        let Some(Pipes { write: [out, err], null, .. }) = &self.pipes else {
-            return Ok(());
-        };
+        let Inside { stdin, stdout, stderr } = self.inside.as_ref().context("was not prepared")?;
         explain.act("setsid", "beginning a session", setsid)?;
-        if !self.interactive {
-            dup2_stdin(null).context("taking /dev/null as standard input")?;
-        }
-        dup2_stdout(out).context("taking a pipe as standard output")?;
-        dup2_stderr(err).context("taking a pipe as standard error")
+        dup2_stdin(stdin).context("taking standard input")?;
+        dup2_stdout(stdout).context("taking a pipe as standard output")?;
+        dup2_stderr(stderr).context("taking a pipe as standard error")
     }
 
     fn release(&mut self, _explain: &Explain) -> Result<()> {
-        self.pipes = None;
+        (self.inside, self.outside) = (None, None);
         Ok(())
     }
 }

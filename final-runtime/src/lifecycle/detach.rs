@@ -3,10 +3,12 @@
 use std::{
     fs::{File, OpenOptions},
     io::{Read, Write},
+    os::fd::{AsRawFd, OwnedFd},
 };
 
 use anyhow::{Context, Result};
 use nix::{
+    errno::Errno,
     fcntl::OFlag,
     unistd::{ForkResult, chdir, dup2_stderr, dup2_stdin, dup2_stdout, fork, pipe2, setsid},
 };
@@ -31,6 +33,7 @@ pub fn detach() -> Result<Side> {
         ForkResult::Child => {
             drop(read);
             setsid().context("beginning a session")?;
+            close_others(&write)?;
             Ok(Side::Background(Starter(write.into())))
         }
         ForkResult::Parent { .. } => {
@@ -38,6 +41,20 @@ pub fn detach() -> Result<Side> {
             Ok(Side::Foreground(hear(read.into())))
         }
     }
+}
+
+/// What the caller has open is not for a process that may outlive it: somebody may wait for the
+/// end of a pipe. See close_range(2).
+fn close_others(kept: &OwnedFd) -> Result<()> {
+    let kept = kept.as_raw_fd().cast_unsigned();
+    for (first, last) in [(3, kept - 1), (kept + 1, libc::c_uint::MAX)] {
+        if first <= last {
+            // SAFETY: this process has just been forked, and has nothing else open that it uses.
+            let closed = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+            Errno::result(closed).context("closing the caller's descriptors")?;
+        }
+    }
+    Ok(())
 }
 
 fn hear(mut from: File) -> Result<String> {
@@ -64,9 +81,11 @@ impl Starter {
         self.0.write_all(format!("ok  {id}").as_bytes()).context("telling that it has started")
     }
 
-    /// Nothing came of it.
-    pub fn failed(mut self, error: &anyhow::Error) {
+    /// Nothing came of it: the foreground process says so, and this one ends in silence, with the
+    /// code that is returned.
+    pub fn failed(mut self, error: &anyhow::Error) -> u8 {
         let code = Failure::code_of(error);
         let _ = self.0.write_all(format!("{code:<4}{error:#}").as_bytes());
+        code
     }
 }

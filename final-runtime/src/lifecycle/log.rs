@@ -21,11 +21,38 @@ const LONGEST: usize = 16 * 1024;
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Entry {
     /// With its newline. What is not UTF-8 is replaced by U+FFFD.
-    pub log: String,
+    log: String,
     /// `stdout` or `stderr`.
     pub stream: String,
     /// RFC 3339, UTC.
     pub time: String,
+    /// What `log` stands for, if it is not the same. Other readers of this format pass it over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    bytes: Option<Vec<u8>>,
+}
+
+impl Entry {
+    fn new(line: &[u8], stream: &str) -> Self {
+        let log = String::from_utf8_lossy(line).into_owned();
+        let bytes = (log.as_bytes() != line).then(|| line.to_vec());
+        Self { log, stream: stream.into(), time: now(), bytes }
+    }
+
+    /// What was said.
+    pub fn bytes(&self) -> &[u8] {
+        self.bytes.as_deref().unwrap_or(self.log.as_bytes())
+    }
+}
+
+/// Makes the log of a container that has not said anything.
+pub fn create(file: &Path) -> Result<()> {
+    open(file).map(drop)
+}
+
+fn open(file: &Path) -> Result<File> {
+    let mut options = OpenOptions::new();
+    let opened = options.create(true).append(true).mode(0o600).open(file);
+    opened.with_context(|| format!("opening the log {}", file.display()))
 }
 
 /// Where one stream of a container is written down.
@@ -38,13 +65,7 @@ pub struct Writer {
 impl Writer {
     /// Appends to `file`, which other streams may share: each entry is one write.
     pub fn open(file: &Path, stream: &'static str) -> Result<Self> {
-        let file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .mode(0o600)
-            .open(file)
-            .with_context(|| format!("opening the log {}", file.display()))?;
-        Ok(Self { file, stream, line: Vec::new() })
+        Ok(Self { file: open(file)?, stream, line: Vec::new() })
     }
 
     /// Takes what came, and writes the lines that are complete.
@@ -56,8 +77,10 @@ impl Writer {
             let take = end.unwrap_or(window.len());
             self.line.extend(&bytes[..take]);
             bytes = &bytes[take..];
-            if end.is_some() || self.line.len() == LONGEST {
+            if end.is_some() {
                 self.flush()?;
+            } else if self.line.len() == LONGEST {
+                self.write_piece()?;
             }
         }
         Ok(())
@@ -68,12 +91,23 @@ impl Writer {
         if self.line.is_empty() {
             return Ok(());
         }
-        let log = String::from_utf8_lossy(&self.line).into_owned();
+        let entry = Entry::new(&self.line, self.stream);
         self.line.clear();
-        let entry = Entry { log, stream: self.stream.into(), time: now() };
         let mut text = serde_json::to_vec(&entry).context("writing the log")?;
         text.push(b'\n');
         self.file.write_all(&text).context("writing the log")
+    }
+
+    /// Writes a piece of a line that goes on, and does not cut a character in two.
+    fn write_piece(&mut self) -> Result<()> {
+        let cut = match std::str::from_utf8(&self.line) {
+            Err(error) if error.error_len().is_none() => error.valid_up_to(),
+            _ => self.line.len(),
+        };
+        let rest = self.line.split_off(cut);
+        self.flush()?;
+        self.line = rest;
+        Ok(())
     }
 }
 
@@ -107,26 +141,57 @@ impl Reader {
 mod tests {
     use super::*;
 
-    #[test]
-    fn lines_come_back_as_they_were_written() {
-        let file = std::env::temp_dir().join(format!("log-{}", std::process::id()));
+    /// What comes back of what was written: stream and bytes.
+    fn written(name: &str, write: impl Fn(&mut Writer, &mut Writer)) -> Vec<(String, Vec<u8>)> {
+        let file = std::env::temp_dir().join(format!("log-{name}-{}", std::process::id()));
         let mut out = Writer::open(&file, "stdout").expect("the log opens");
         let mut err = Writer::open(&file, "stderr").expect("the log opens");
-        out.write(b"one\nt").expect("written");
-        err.write(b"oops\n").expect("written");
-        out.write(b"wo").expect("written");
-        out.write(&vec![b'x'; LONGEST]).expect("written");
+        write(&mut out, &mut err);
         out.flush().expect("written");
         let mut log = Reader::open(&file).expect("the log opens");
-        let mut lines = Vec::new();
+        let mut entries = Vec::new();
         while let Some(entry) = log.next().expect("read") {
-            lines.push((entry.stream, entry.log));
+            entries.push((entry.stream.clone(), entry.bytes().to_vec()));
         }
         std::fs::remove_file(&file).expect("removed");
+        entries
+    }
+
+    #[test]
+    fn lines_come_back_as_they_were_written() {
+        let lines = written("lines", |out, err| {
+            out.write(b"one\nt").expect("written");
+            err.write(b"oops\n").expect("written");
+            out.write(b"wo").expect("written");
+            out.write(&vec![b'x'; LONGEST]).expect("written");
+        });
         let streams: Vec<_> = lines.iter().map(|(stream, _)| stream.as_str()).collect();
         assert_eq!(streams, ["stdout", "stderr", "stdout", "stdout"]);
-        assert_eq!((lines[0].1.as_str(), lines[1].1.as_str()), ("one\n", "oops\n"));
+        assert_eq!((lines[0].1.as_slice(), lines[1].1.as_slice()), (&b"one\n"[..], &b"oops\n"[..]));
         assert_eq!(lines[2].1.len(), LONGEST);
-        assert_eq!(lines[3].1, "xxx");
+        assert_eq!(lines[3].1, b"xxx");
+    }
+
+    #[test]
+    fn what_is_no_text_comes_back_too() {
+        let binary: Vec<u8> = (0..=255).cycle().take(3 * LONGEST + 7).collect();
+        let lines = written("binary", |out, _| out.write(&binary).expect("written"));
+        let all: Vec<u8> = lines.into_iter().flat_map(|(_, bytes)| bytes).collect();
+        assert_eq!(all, binary);
+    }
+
+    #[test]
+    fn no_character_is_cut_in_two() {
+        let text = "x".to_string() + &"容".repeat(LONGEST);
+        let lines = written("characters", |out, _| out.write(text.as_bytes()).expect("written"));
+        assert!(lines.len() > 3);
+        for (_, bytes) in &lines {
+            assert!(
+                std::str::from_utf8(bytes)
+                    .is_ok_and(|piece| piece.len() > LONGEST - 4 || text.ends_with(piece))
+            );
+        }
+        let all: Vec<u8> = lines.into_iter().flat_map(|(_, bytes)| bytes).collect();
+        assert_eq!(all, text.as_bytes());
     }
 }

@@ -1,10 +1,12 @@
 //! What is written down about a container, and how: to a temporary file first, which then takes
-//! the old one's place, so that a crash leaves the one or the other. See fsync(2), rename(2).
+//! the old one's place, so that whoever is killed leaves the one or the other. See rename(2).
 
 use std::{
-    fs::{self, File},
+    fs::{self, OpenOptions},
     io::Write,
-    path::Path,
+    net::Ipv4Addr,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
     time::SystemTime,
 };
 
@@ -29,16 +31,48 @@ pub struct Config {
     pub env: Vec<String>,
     /// Working directory in the container.
     pub cwd: Option<String>,
+    /// Host name in the container.
+    pub hostname: String,
     /// Who the command is.
     pub user: User,
     /// Whether it has a terminal.
     pub tty: bool,
     /// Whether it is removed when it ends.
     pub auto_remove: bool,
+    /// Whether nothing in its root file system can be changed.
+    pub read_only: bool,
+    /// What of the host is mounted in it.
+    pub volumes: Vec<Volume>,
     /// Published ports, as they were asked for.
     pub ports: Vec<String>,
+    /// What it is held to.
+    pub limits: Limits,
+    /// The group in which its group is.
+    pub cgroup_parent: String,
     /// The image's layers, lowest first.
     pub layers: Vec<String>,
+}
+
+/// A file or directory of the host in the container.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Volume {
+    /// On the host.
+    pub source: PathBuf,
+    /// In the container.
+    pub target: PathBuf,
+    /// Whether it cannot be changed from within.
+    pub read_only: bool,
+}
+
+/// The most that a container may have; what is `None` is not limited.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Limits {
+    /// Bytes.
+    pub memory: Option<u64>,
+    /// CPUs' worth of time.
+    pub cpus: Option<f64>,
+    /// Processes and threads.
+    pub pids: Option<u32>,
 }
 
 /// Who the container's command is and what it may do, for `exec` to give the same again.
@@ -94,17 +128,36 @@ pub enum State {
         birth: u64,
         /// RFC 3339, UTC.
         started: String,
+        /// `none`, `host` or `bridge`.
+        network: String,
+        /// Its address on the bridge.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        address: Option<Ipv4Addr>,
     },
     /// It has ended.
     Exited {
         /// 0–255; 128+N if signal N killed it.
         code: u8,
+        /// RFC 3339, UTC. `None` if that is not known.
+        started: Option<String>,
         /// RFC 3339, UTC.
         finished: String,
         /// Why, if not by its own will.
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
+}
+
+impl State {
+    /// The state after this one.
+    pub fn ended(&self, code: u8, reason: Option<String>) -> Self {
+        let started = match self {
+            Self::Created => None,
+            Self::Running { started, .. } => Some(started.clone()),
+            Self::Exited { started, .. } => started.clone(),
+        };
+        Self::Exited { code, started, finished: now(), reason }
+    }
 }
 
 /// This moment, as records tell it.
@@ -128,15 +181,27 @@ pub fn load<T: DeserializeOwned>(file: &Path) -> Result<T> {
     serde_json::from_slice(&text).with_context(|| format!("{} is damaged", file.display()))
 }
 
-/// Writes a record in place of an earlier one.
-pub fn save<T: Serialize>(file: &Path, record: &T) -> Result<()> {
+/// Whether a record must be there also after a power failure.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// It must: waits for the disk. See fsync(2).
+    Safe,
+    /// What it says will not be true any more by then.
+    Quick,
+}
+
+/// Writes a record in place of an earlier one. It may hold secrets, so it is the owner's alone.
+pub fn save<T: Serialize>(file: &Path, record: &T, keep: Keep) -> Result<()> {
     let mut text = serde_json::to_vec_pretty(record).context("writing a record as JSON")?;
     text.push(b'\n');
     let new = file.with_extension("new");
     let write = || {
-        let mut file_new = File::create(&new)?;
-        file_new.write_all(&text)?;
-        file_new.sync_all()?;
+        let mut options = OpenOptions::new();
+        let mut out = options.write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        out.write_all(&text)?;
+        if keep == Keep::Safe {
+            out.sync_all()?;
+        }
         fs::rename(&new, file)
     };
     write().with_context(|| format!("writing {}", file.display()))
@@ -151,5 +216,20 @@ mod tests {
         let me = i32::try_from(std::process::id()).expect("pids fit");
         assert!(birth(me).is_some_and(|ticks| ticks > 0));
         assert_eq!(birth(-1), None);
+    }
+
+    #[test]
+    fn the_end_keeps_the_beginning() {
+        let running = State::Running {
+            pid: 7,
+            birth: 1,
+            started: "then".into(),
+            network: "none".into(),
+            address: None,
+        };
+        let State::Exited { code: 3, started, .. } = running.ended(3, None) else {
+            panic!("it has ended");
+        };
+        assert_eq!(started.as_deref(), Some("then"));
     }
 }

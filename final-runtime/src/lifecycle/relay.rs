@@ -1,12 +1,10 @@
 //! Between a running container and the person: output out, input in, signals on, until it ends.
 //!
-//! One loop over poll(2). Each direction holds at most one buffer, so memory does not grow with
-//! what a container says, and one that does not read its input holds nobody up.
+//! One loop over poll(2), which never waits anywhere else: a person who reads no output, or a
+//! container that reads no input, does not keep signals, other streams or the end from getting on.
 
 use std::{
-    fs::File,
-    io::{ErrorKind, Read, Write},
-    os::fd::{AsFd, OwnedFd},
+    os::fd::{AsFd, AsRawFd, OwnedFd},
     path::Path,
 };
 
@@ -21,40 +19,34 @@ use step07::{
     signals::{reap, send},
 };
 
-use super::{log, raw_mode::RawMode};
+use super::{
+    input::Input,
+    log,
+    output::{Output, Sink},
+    raw_mode::RawMode,
+};
 use crate::layers::{
     stdio::Stdio,
-    terminal::{Terminal, resize, size_of},
+    terminal::{self, Pair, Terminal, resize},
 };
-
-/// Which of the runtime's own streams output goes to.
-#[derive(Clone, Copy)]
-pub enum Sink {
-    /// Standard output.
-    Stdout,
-    /// Standard error.
-    Stderr,
-}
-
-/// One stream of output: from a pipe or a terminal, to a sink and a log.
-struct Output {
-    from: File,
-    to: Sink,
-    /// Whether it goes to `to` at all: not if the container is detached.
-    passed: bool,
-    log: Option<log::Writer>,
-}
 
 /// Everything that passes between a container and the outside.
 #[derive(Default)]
 pub struct Relay {
-    /// A stream that has ended is taken out.
     outputs: Vec<Output>,
-    /// The master end of the container's terminal.
-    terminal: Option<OwnedFd>,
-    /// Whether the runtime's standard input is typed into that terminal.
-    input: bool,
-    typed: Vec<u8>,
+    input: Option<Input>,
+    /// The container's terminal. Its slave end is held open here too, or the output would end
+    /// whenever nobody in the container happened to have it open.
+    terminal: Option<Pair>,
+}
+
+/// The end of a container, and what the person has yet to read of it.
+#[must_use]
+pub struct Ended {
+    /// How the first process ended.
+    pub status: Status,
+    outputs: Vec<Output>,
+    _raw: Option<RawMode>,
 }
 
 impl Relay {
@@ -62,27 +54,31 @@ impl Relay {
     pub fn new(stack: &mut Stack) -> Result<Self> {
         let mut relay = Self::default();
         if let Some(terminal) = stack.get_mut::<Terminal>() {
-            let master = terminal.take_master()?;
-            let reader = master.try_clone().context("terminal: copying its descriptor")?;
-            relay.add(reader, Sink::Stdout);
-            relay.terminal = Some(master);
-            relay.input = true;
-        } else if let Some([stdout, stderr]) = stack.get_mut::<Stdio>().and_then(Stdio::take_output)
-        {
-            relay.add(stdout, Sink::Stdout);
-            relay.add(stderr, Sink::Stderr);
+            let pair = terminal.take_pair()?;
+            set_nonblocking(&pair.master)?;
+            let end = || pair.master.try_clone().context("terminal: copying its descriptor");
+            relay.outputs.push(Output::new(end()?, Sink::Stdout));
+            if terminal.interactive {
+                relay.input = Some(Input::new(end()?, true));
+            }
+            relay.terminal = Some(pair);
+        } else if let Some(ends) = stack.get_mut::<Stdio>().and_then(Stdio::take_ends) {
+            for (end, sink) in [(ends.stdout, Sink::Stdout), (ends.stderr, Sink::Stderr)] {
+                set_nonblocking(&end)?;
+                relay.outputs.push(Output::new(end, sink));
+            }
+            if let Some(end) = ends.stdin {
+                set_nonblocking(&end)?;
+                relay.input = Some(Input::new(end, false));
+            }
         }
         Ok(relay)
-    }
-
-    fn add(&mut self, from: OwnedFd, to: Sink) {
-        self.outputs.push(Output { from: from.into(), to, passed: true, log: None });
     }
 
     /// Writes all output down as well.
     pub fn log_to(&mut self, file: &Path) -> Result<()> {
         for output in &mut self.outputs {
-            let name = match output.to {
+            let name = match output.to() {
                 Sink::Stdout => "stdout",
                 Sink::Stderr => "stderr",
             };
@@ -94,54 +90,57 @@ impl Relay {
     /// Only writes output down: nobody is there.
     pub fn detach(&mut self) {
         self.outputs.iter_mut().for_each(|output| output.passed = false);
-        self.input = false;
+        self.input.iter_mut().for_each(Input::detach);
     }
 
-    /// Passes everything on until the container has ended and its output is read to the end.
-    pub fn run(mut self, running: &Running) -> Result<Status> {
-        let _raw = if self.input { RawMode::enter()? } else { None };
-        if let Some(terminal) = &self.terminal {
-            set_nonblocking(terminal)?;
-        }
-        let mut status = None;
-        while status.is_none() {
-            let ready = self.wait(running)?;
+    /// Passes everything on until the container has ended.
+    pub fn run(mut self, running: &Running) -> Result<Ended> {
+        let typed = self.terminal.is_some() && self.input.as_ref().is_some_and(Input::is_open);
+        let raw = if typed { RawMode::enter()? } else { None };
+        let status = loop {
+            let answers = self.wait(running)?;
             self.pass_signals(running)?;
-            self.pass_input(&ready)?;
-            self.pass_output(&ready.outputs)?;
-            status = reap(running.pidfd())?;
-        }
-        self.drain()?;
-        status.context("the container ended without a status")
+            self.pass(&answers)?;
+            if let Some(status) = reap(running.pidfd())? {
+                break status;
+            }
+        };
+        self.outputs.iter_mut().try_for_each(Output::last)?;
+        Ok(Ended { status, outputs: self.outputs, _raw: raw })
     }
 
-    /// Waits until anything can be passed on.
-    fn wait(&self, running: &Running) -> Result<Ready> {
-        let stdin = std::io::stdin();
-        let input = self.input && self.typed.is_empty();
-        let mut fds = vec![
-            PollFd::new(running.pidfd(), PollFlags::POLLIN),
-            PollFd::new(running.signals().as_fd(), PollFlags::POLLIN),
-            PollFd::new(stdin.as_fd(), if input { PollFlags::POLLIN } else { PollFlags::empty() }),
-        ];
-        if !input {
-            fds.pop(); // or a hang-up on it would end every wait at once
-        }
-        let first_output = fds.len();
-        fds.extend(self.outputs.iter().map(|o| PollFd::new(o.from.as_fd(), PollFlags::POLLIN)));
-        let first_terminal = fds.len();
-        if let (Some(terminal), false) = (&self.terminal, self.typed.is_empty()) {
-            fds.push(PollFd::new(terminal.as_fd(), PollFlags::POLLOUT));
-        }
+    /// Waits until anything can be done, and returns what poll(2) says of each wish.
+    fn wait(&self, running: &Running) -> Result<Answers> {
+        let always = [running.pidfd(), running.signals().as_fd()];
+        let mut fds: Vec<_> = always.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).into();
+        let input = fds.len();
+        fds.extend(self.input.iter().flat_map(Input::wishes));
+        let outputs = fds.len();
+        fds.extend(self.outputs.iter().filter_map(Output::wish));
         match poll(&mut fds, PollTimeout::NONE) {
-            Ok(_) | Err(Errno::EINTR) => {}
+            Ok(_) => {}
+            Err(Errno::EINTR) => return Ok(Answers::default()),
             Err(errno) => return Err(errno).context("waiting for the container"),
         }
-        let any = |fd: &PollFd| fd.any().unwrap_or(false);
-        Ok(Ready {
-            stdin: input && any(&fds[2]),
-            outputs: fds[first_output..first_terminal].iter().map(any).collect(),
+        let flags = |fd: &PollFd| fd.revents().unwrap_or(PollFlags::empty());
+        Ok(Answers {
+            input: fds[input..outputs].iter().map(flags).collect(),
+            outputs: fds[outputs..].iter().map(flags).collect(),
         })
+    }
+
+    fn pass(&mut self, answers: &Answers) -> Result<()> {
+        if let Some(input) = &mut self.input
+            && !input.pass(&answers.input)?
+        {
+            self.input = None;
+        }
+        let waiting = self.outputs.iter_mut().filter(|output| output.wish().is_some());
+        let ready = waiting.zip(&answers.outputs).filter(|(_, answer)| !answer.is_empty());
+        for (output, _) in ready {
+            output.pass()?;
+        }
+        Ok(())
     }
 
     /// The container has a session of its own: what the person's terminal sends here on Ctrl-C
@@ -150,9 +149,9 @@ impl Relay {
         while let Some(signal) = running.signals().next()? {
             match (signal.ssi_signo.cast_signed(), &self.terminal) {
                 (libc::SIGCHLD, _) => {}
-                (libc::SIGWINCH, Some(terminal)) => {
-                    if let Some(size) = size_of(&std::io::stdin()) {
-                        resize(terminal, &size)?;
+                (libc::SIGWINCH, Some(pair)) => {
+                    if let Some(size) = terminal::persons_size() {
+                        resize(&pair.master, &size)?;
                     }
                 }
                 (number, _) => drop(send(running.pidfd(), number)), // it may have ended by now
@@ -160,111 +159,26 @@ impl Relay {
         }
         Ok(())
     }
+}
 
-    fn pass_input(&mut self, ready: &Ready) -> Result<()> {
-        let Some(terminal) = &self.terminal else {
-            return Ok(());
-        };
-        if ready.stdin {
-            let mut buffer = [0; 4096];
-            match nix::unistd::read(std::io::stdin(), &mut buffer) {
-                Ok(0) | Err(Errno::EIO) => {
-                    self.input = false;
-                    self.typed.push(END_OF_TRANSMISSION);
-                }
-                Ok(count) => self.typed.extend(&buffer[..count]),
-                Err(Errno::EINTR | Errno::EAGAIN) => {}
-                Err(errno) => return Err(errno).context("reading standard input"),
-            }
-        }
-        if !self.typed.is_empty() {
-            match nix::unistd::write(terminal, &self.typed) {
-                Ok(count) => drop(self.typed.drain(..count)),
-                Err(Errno::EAGAIN | Errno::EINTR) => {}
-                Err(_) => self.typed.clear(), // nobody reads that terminal any more
-            }
-        }
-        Ok(())
-    }
+/// What poll(2) says of each wish, in the order in which they were asked for.
+#[derive(Default)]
+struct Answers {
+    input: Vec<PollFlags>,
+    outputs: Vec<PollFlags>,
+}
 
-    fn pass_output(&mut self, ready: &[bool]) -> Result<()> {
-        let mut ready = ready.iter();
-        let mut result = Ok(());
-        self.outputs.retain_mut(|output| {
-            if !ready.next().copied().unwrap_or(false) || result.is_err() {
-                return true;
-            }
-            match output.pass() {
-                Ok(more) => more,
-                Err(error) => {
-                    result = Err(error);
-                    false
-                }
-            }
-        });
-        result
-    }
-
-    /// What is still in the pipes when the process has ended. No waiting for more: a process that
-    /// an `exec` has left in the background may hold its end open for ever.
-    fn drain(&mut self) -> Result<()> {
-        for output in &mut self.outputs {
-            set_nonblocking(&output.from)?;
-            while output.pass()? {}
-        }
-        for log in self.outputs.iter_mut().filter_map(|output| output.log.as_mut()) {
-            log.flush()?;
-        }
-        Ok(())
+impl Ended {
+    /// Waits until the person has read the rest of the output.
+    pub fn tell_rest(self) -> Result<Status> {
+        self.outputs.into_iter().try_for_each(Output::rest)?;
+        Ok(self.status)
     }
 }
 
-struct Ready {
-    stdin: bool,
-    outputs: Vec<bool>,
-}
-
-/// What Ctrl-D types: a terminal has no other way to say that there is no more input.
-const END_OF_TRANSMISSION: u8 = 4;
-
-impl Output {
-    /// Passes one buffer on. `false`: that was the end of it.
-    fn pass(&mut self) -> Result<bool> {
-        let mut buffer = [0; 16 * 1024];
-        let count = match self.from.read(&mut buffer) {
-            Ok(count) => count,
-            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(true),
-            // A terminal's way to say that nobody has its other end open.
-            Err(error) if error.raw_os_error() == Some(libc::EIO) => 0,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
-            Err(error) => return Err(error).context("reading the container's output"),
-        };
-        let bytes = &buffer[..count];
-        if let Some(log) = &mut self.log {
-            log.write(bytes)?;
-        }
-        let written = match self.to {
-            _ if !self.passed => Ok(()),
-            Sink::Stdout => write_all(std::io::stdout(), bytes),
-            Sink::Stderr => write_all(std::io::stderr(), bytes),
-        };
-        match written {
-            Ok(()) => Ok(count > 0),
-            // Nobody reads us: let the container meet a broken pipe too, as in any pipeline.
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
-            Err(error) => Err(error).context("passing the container's output on"),
-        }
-    }
-}
-
-fn write_all(mut to: impl Write, bytes: &[u8]) -> std::io::Result<()> {
-    to.write_all(bytes)?;
-    to.flush()
-}
-
-fn set_nonblocking(fd: &impl AsFd) -> Result<()> {
-    let flags = fcntl(fd, FcntlArg::F_GETFL).context("asking for a descriptor's flags")?;
+fn set_nonblocking(fd: &OwnedFd) -> Result<()> {
+    let doing = || format!("making descriptor {} not block", fd.as_raw_fd());
+    let flags = fcntl(fd, FcntlArg::F_GETFL).with_context(doing)?;
     let flags = OFlag::from_bits_retain(flags) | OFlag::O_NONBLOCK;
-    fcntl(fd, FcntlArg::F_SETFL(flags)).context("making a descriptor not block")?;
-    Ok(())
+    fcntl(fd, FcntlArg::F_SETFL(flags)).map(drop).with_context(doing)
 }
