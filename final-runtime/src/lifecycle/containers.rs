@@ -149,7 +149,7 @@ impl Containers {
         }
         Err(anyhow!(
             "store: bad container name {name:?}: expected a letter or digit, then letters, digits, \
-             '_', '.' or '-', 128 at most"
+             '_', '.' or '-'"
         ))
     }
 
