@@ -2,7 +2,8 @@
 //!
 //! It is the container's own and vanishes with it, or it is kept. The container's own is a tmpfs
 //! in its own mount namespace: the kernel takes it away with its last user, even if the runtime is
-//! killed, and no layer can have it below itself. See tmpfs(5).
+//! killed, and no layer can have it below itself. It takes memory, which is the container's own:
+//! `--memory` limits it. Much is better kept on a disk. See tmpfs(5).
 
 use std::{
     ffi::OsStr,
@@ -46,6 +47,11 @@ impl Changes {
     /// Those in the directory `path` of the host, which is made if it is missing.
     pub fn kept(path: PathBuf) -> Self {
         Self { path, kept: Some(Kept::default()) }
+    }
+
+    /// Whether they outlive the container.
+    pub fn is_kept(&self) -> bool {
+        self.kept.is_some()
     }
 
     /// A container has lived here: what it has left stays.

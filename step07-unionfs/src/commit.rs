@@ -1,5 +1,8 @@
 //! Making a container's changes a layer: a directory that the next overlay can have on top of the
 //! layers that this one stood on.
+//!
+//! It is copied with owners and modes, and so may hold set-user-ID programs: as for every layer,
+//! its place should be one that other users of the host cannot reach.
 
 use std::{
     collections::HashMap,
@@ -128,7 +131,7 @@ impl Drop for Draft {
 /// yet, and there is a directory for it.
 pub fn vacant(layer: &Path) -> Result<()> {
     let Some(Component::Normal(_)) = layer.components().next_back() else {
-        bail!("{} cannot be the name of a new layer", layer.display());
+        bail!("{layer:?} cannot be the name of a new layer");
     };
     if layer.symlink_metadata().is_ok() {
         bail!("{} exists already", layer.display());

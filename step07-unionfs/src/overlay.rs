@@ -148,7 +148,12 @@ impl Overlay {
         let kind = fstatfs(changes).with_context(|| doing.clone())?.filesystem_type();
         ensure!(kind != OVERLAYFS_SUPER_MAGIC, "{doing}: it is in an overlay already");
         Marks::probe(&changes.root()?).map_err(|errno| match errno {
-            Errno::EOPNOTSUPP => anyhow!("{doing}: its file system has no extended attributes for them (a tmpfs has them for everyone since Linux 6.6)"),
+            Errno::EOPNOTSUPP if self.changes.is_kept() => {
+                anyhow!("{doing}: its file system has no extended attributes for them")
+            }
+            Errno::EOPNOTSUPP => anyhow!(
+                "{doing}: only since Linux 6.6 an ordinary user can in a tmpfs (keep changes on a disk: --upper)"
+            ),
             errno => anyhow!("{doing}: {errno}"),
         })
     }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use conformance::{Sandbox, expect};
 use serde_json::json;
 
-use crate::place::{Place, STEP07, by_everyone, is_whiteout, printed, script, told};
+use crate::place::{Place, STEP07, is_whiteout, printed, script, told};
 
 const READ: &str = "docker-container-commit(1)";
 
@@ -39,37 +39,30 @@ fn layers(place: &Place) -> Result<[std::path::PathBuf; 2]> {
     Ok([place.layer("low", &low)?, place.layer("top", &[("anew/top", ""), ("d/top", "")])?])
 }
 
-pub fn a_commit_on_top_gives_the_same_tree() -> Result<()> {
-    by_everyone(|place| {
-        let layers = layers(place)?;
-        let new = place.at("new");
-        let verbs = format!("{CHANGES}; {TREE}");
-        let run = place.on(&layers).arg("--commit").arg(&new).probe(script(&verbs)).output()?;
-        let before = run.json()?;
-        let again = || place.on(layers.iter().chain([&new]));
-        let after = again().probe(script(TREE)).output()?.json()?;
-        let paths = |tree: &serde_json::Value| -> Result<Vec<String>> {
-            Ok(tree.as_object().context("a map")?.keys().cloned().collect())
-        };
-        expect::same("the paths", &paths(&after)?, &paths(&before)?, READ)?;
-        for path in paths(&before)? {
-            expect::same(&path, &after[&path], &before[&path], READ)?;
-        }
-        expect::equal(
-            "links of one file",
-            &after["/links/third"]["same file as"],
-            "/links/third",
-            READ,
-        )?;
-        expect::equal(
-            "links of one file",
-            &after["/second"]["same file as"],
-            "/links/third",
-            READ,
-        )?;
-        let run = again().arg("--diff").probe(["exit", "0"]).output()?;
-        expect::equal("what a further container has changed", &told(&run)?, [""; 0], READ)
-    })
+pub fn a_commit_on_top_gives_the_same_tree(place: &Place) -> Result<()> {
+    let layers = layers(place)?;
+    let new = place.at("new");
+    let verbs = format!("{CHANGES}; {TREE}");
+    let run = place.on(&layers).arg("--commit").arg(&new).probe(script(&verbs)).output()?;
+    let before = run.json()?;
+    let again = || place.on(layers.iter().chain([&new]));
+    let after = again().probe(script(TREE)).output()?.json()?;
+    let paths = |tree: &serde_json::Value| -> Result<Vec<String>> {
+        Ok(tree.as_object().context("a map")?.keys().cloned().collect())
+    };
+    expect::same("the paths", &paths(&after)?, &paths(&before)?, READ)?;
+    for path in paths(&before)? {
+        expect::same(&path, &after[&path], &before[&path], READ)?;
+    }
+    expect::equal(
+        "links of one file",
+        &after["/links/third"]["same file as"],
+        "/links/third",
+        READ,
+    )?;
+    expect::equal("links of one file", &after["/second"]["same file as"], "/links/third", READ)?;
+    let run = again().arg("--diff").probe(["exit", "0"]).output()?;
+    expect::equal("what a further container has changed", &told(&run)?, [""; 0], READ)
 }
 
 pub fn a_commit_of_device_files(sandbox: &Sandbox) -> Result<()> {
@@ -92,39 +85,30 @@ pub fn a_commit_of_device_files(sandbox: &Sandbox) -> Result<()> {
     )
 }
 
-pub fn a_commit_keeps_holes() -> Result<()> {
-    by_everyone(|place| {
-        let (layer, new) = (place.layer("layer", &[])?, place.at("new"));
-        let verbs = script("sparse /sparse 50000000 x; sparse /empty 50000000 /");
-        place.on([&layer]).arg("--commit").arg(&new).probe(verbs).output()?.success()?;
-        let meta = new.join("sparse").metadata()?;
-        expect::equal("its size", &meta.size(), 100_000_001_u64, "lseek(2)")?;
-        let blocks = meta.blocks();
-        expect::that("it takes little of the disk", blocks * 512 < 1_000_000, &blocks, "lseek(2)")
-    })
+pub fn a_commit_keeps_holes(place: &Place) -> Result<()> {
+    let (layer, new) = (place.layer("layer", &[])?, place.at("new"));
+    let verbs = script("sparse /sparse 50000000 x; sparse /empty 50000000 /");
+    place.on([&layer]).arg("--commit").arg(&new).probe(verbs).output()?.success()?;
+    let meta = new.join("sparse").metadata()?;
+    expect::equal("its size", &meta.size(), 100_000_001_u64, "lseek(2)")?;
+    let blocks = meta.blocks();
+    expect::that("it takes little of the disk", blocks * 512 < 1_000_000, &blocks, "lseek(2)")
 }
 
 /// More directories, and deeper, than the runtime may have open.
-pub fn a_commit_of_many_directories() -> Result<()> {
-    by_everyone(|place| {
-        let (layer, new) = (place.layer("layer", &[("d/x", "")])?, place.at("new"));
-        let wide: Vec<_> = (0..200).map(|n| format!("mkdir /d/{n}")).collect();
-        let deep = "/e".repeat(200);
-        let verbs = format!("{}; mkdir {deep}; write {deep}/file x", wide.join(";"));
-        let limited = ["-c", "ulimit -n 64; exec \"$@\"", "sh", STEP07, "--network", "none"];
-        let run = place.sandbox.run("sh").args(limited).rootfs(&place.base);
-        let run = run.arg("--layer").arg(&layer).arg("--diff").arg("--commit").arg(&new);
-        let told = told(&run.probe(script(&verbs)).output()?)?;
-        expect::equal("how many changes", &told.len(), 402, READ)?;
-        expect::equal(
-            "directories side by side",
-            &fs::read_dir(new.join("d"))?.count(),
-            200,
-            READ,
-        )?;
-        let file = fs::read_to_string(new.join(&deep[1..]).join("file"))?;
-        expect::equal("the deepest file", &file, "x", READ)
-    })
+pub fn a_commit_of_many_directories(place: &Place) -> Result<()> {
+    let (layer, new) = (place.layer("layer", &[("d/x", "")])?, place.at("new"));
+    let wide: Vec<_> = (0..200).map(|n| format!("mkdir /d/{n}")).collect();
+    let deep = "/e".repeat(200);
+    let verbs = format!("{}; mkdir {deep}; write {deep}/file x", wide.join(";"));
+    let limited = ["-c", "ulimit -n 64; exec \"$@\"", "sh", STEP07, "--network", "none"];
+    let run = place.sandbox.run("sh").args(limited).rootfs(&place.base);
+    let run = run.arg("--layer").arg(&layer).arg("--diff").arg("--commit").arg(&new);
+    let told = told(&run.probe(script(&verbs)).output()?)?;
+    expect::equal("how many changes", &told.len(), 402, READ)?;
+    expect::equal("directories side by side", &fs::read_dir(new.join("d"))?.count(), 200, READ)?;
+    let file = fs::read_to_string(new.join(&deep[1..]).join("file"))?;
+    expect::equal("the deepest file", &file, "x", READ)
 }
 
 pub fn a_commit_can_be_read_by_every_overlay() -> Result<()> {
@@ -177,21 +161,19 @@ pub fn a_commit_is_whole_or_not_there(sandbox: &Sandbox) -> Result<()> {
     expect::equal("the file", &fs::read_to_string(place.at("new/a"))?, "x", READ)
 }
 
-pub fn an_abandoned_draft_of_a_commit_is_in_nobodys_way() -> Result<()> {
-    by_everyone(|place| {
-        let layer = place.layer("layer", &[])?;
-        let draft = place.layer(".new.part", &[("old/file", "")])?;
-        let run = || place.on([&layer]).args(["--commit", "place/new"]).probe(["write", "/a", "x"]);
-        let lock =
-            nix::fcntl::Flock::lock(fs::File::open(&draft)?, nix::fcntl::FlockArg::LockExclusive);
-        let lock = lock.map_err(|(_, errno)| errno)?;
-        let line = run().output()?.error_line(125)?;
-        insta::allow_duplicates! { insta::assert_snapshot!(place.plain(&line), @"step07: commit: making place/.new.part: another commit is writing it"); }
-        drop(lock);
-        run().output()?.success()?;
-        expect::that("the draft is gone", !draft.exists(), &draft, READ)?;
-        let names: Vec<_> = fs::read_dir(place.at("new"))?.collect::<std::io::Result<_>>()?;
-        let names: Vec<_> = names.iter().map(fs::DirEntry::file_name).collect();
-        expect::equal("what is in the layer", &names, [Path::new("a")], READ)
-    })
+pub fn an_abandoned_draft_of_a_commit_is_in_nobodys_way(place: &Place) -> Result<()> {
+    let layer = place.layer("layer", &[])?;
+    let draft = place.layer(".new.part", &[("old/file", "")])?;
+    let run = || place.on([&layer]).args(["--commit", "place/new"]).probe(["write", "/a", "x"]);
+    let lock =
+        nix::fcntl::Flock::lock(fs::File::open(&draft)?, nix::fcntl::FlockArg::LockExclusive);
+    let lock = lock.map_err(|(_, errno)| errno)?;
+    let line = run().output()?.error_line(125)?;
+    insta::allow_duplicates! { insta::assert_snapshot!(place.plain(&line), @"step07: commit: making place/.new.part: another commit is writing it"); }
+    drop(lock);
+    run().output()?.success()?;
+    expect::that("the draft is gone", !draft.exists(), &draft, READ)?;
+    let names: Vec<_> = fs::read_dir(place.at("new"))?.collect::<std::io::Result<_>>()?;
+    let names: Vec<_> = names.iter().map(fs::DirEntry::file_name).collect();
+    expect::equal("what is in the layer", &names, [Path::new("a")], READ)
 }

@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, Result};
 use conformance::{Sandbox, expect};
 
-use crate::place::{Place, by_everyone, script, told};
+use crate::place::{Place, script, told};
 
 const READ: &str = "docker-container-diff(1)";
 
@@ -60,15 +60,13 @@ fn a_layer(place: &Place) -> Result<std::path::PathBuf> {
     Ok(layer)
 }
 
-pub fn diff_tells_every_kind_of_change() -> Result<()> {
-    by_everyone(|place| {
-        let layer = a_layer(place)?;
-        for (verbs, wanted) in CASES {
-            let run = place.on([&layer]).arg("--diff").probe(script(verbs)).output()?;
-            expect::equal(verbs, &told(&run)?, *wanted, READ)?;
-        }
-        Ok(())
-    })
+pub fn diff_tells_every_kind_of_change(place: &Place) -> Result<()> {
+    let layer = a_layer(place)?;
+    for (verbs, wanted) in CASES {
+        let run = place.on([&layer]).arg("--diff").probe(script(verbs)).output()?;
+        expect::equal(verbs, &told(&run)?, *wanted, READ)?;
+    }
+    Ok(())
 }
 
 pub fn diff_tells_a_change_of_owner(sandbox: &Sandbox) -> Result<()> {
@@ -79,34 +77,30 @@ pub fn diff_tells_a_change_of_owner(sandbox: &Sandbox) -> Result<()> {
     expect::equal("the change", &told(&run)?, ["C /d", "C /d/one"], READ)
 }
 
-pub fn diff_tells_one_line_a_path() -> Result<()> {
-    by_everyone(|place| {
-        let layer = place.layer("layer", &[])?;
-        let names: [(&[u8], &str); 6] = [
-            (b"/1 a\nD b", r"A /1 a\012D b"),
-            (b"/2\x1b[31m", r"A /2\033[31m"),
-            (b"/3\\012", r"A /3\134012"),
-            (b"/4\xff\xfe", r"A /4\377\376"),
-            ("/5\u{85}".as_bytes(), r"A /5\302\205"),
-            ("/6 層".as_bytes(), "A /6 層"),
-        ];
-        let mut words: Vec<OsString> = vec!["seq".into()];
-        for (name, _) in names {
-            words.extend(["write".into(), OsStr::from_bytes(name).into(), "x".into(), "--".into()]);
-        }
-        words.extend(["exit".into(), "0".into()]);
-        let run = place.on([&layer]).arg("--diff").probe(words).output()?;
-        expect::equal("the lines", &told(&run)?, names.map(|(_, line)| line), READ)
-    })
+pub fn diff_tells_one_line_a_path(place: &Place) -> Result<()> {
+    let layer = place.layer("layer", &[])?;
+    let names: [(&[u8], &str); 6] = [
+        (b"/1 a\nD b", r"A /1 a\012D b"),
+        (b"/2\x1b[31m", r"A /2\033[31m"),
+        (b"/3\\012", r"A /3\134012"),
+        (b"/4\xff\xfe", r"A /4\377\376"),
+        ("/5\u{85}".as_bytes(), r"A /5\302\205"),
+        ("/6 層".as_bytes(), "A /6 層"),
+    ];
+    let mut words: Vec<OsString> = vec!["seq".into()];
+    for (name, _) in names {
+        words.extend(["write".into(), OsStr::from_bytes(name).into(), "x".into(), "--".into()]);
+    }
+    words.extend(["exit".into(), "0".into()]);
+    let run = place.on([&layer]).arg("--diff").probe(words).output()?;
+    expect::equal("the lines", &told(&run)?, names.map(|(_, line)| line), READ)
 }
 
-pub fn a_container_that_never_was_has_no_changes() -> Result<()> {
-    by_everyone(|place| {
-        let layer = place.layer("layer", &[])?;
-        let run = place.on([&layer]).args(["--diff", "--commit", "place/new", "--", "/no/such"]);
-        let line = run.output()?.error_line(127)?;
-        expect::equal("all it says", &line, "step07: exec: /no/such: no such file", READ)?;
-        let left = place.at("").read_dir().context("the place")?.count();
-        expect::equal("what is there", &left, 1, READ)
-    })
+pub fn a_container_that_never_was_has_no_changes(place: &Place) -> Result<()> {
+    let layer = place.layer("layer", &[])?;
+    let run = place.on([&layer]).args(["--diff", "--commit", "place/new", "--", "/no/such"]);
+    let line = run.output()?.error_line(127)?;
+    expect::equal("all it says", &line, "step07: exec: /no/such: no such file", READ)?;
+    let left = place.at("").read_dir().context("the place")?.count();
+    expect::equal("what is there", &left, 1, READ)
 }

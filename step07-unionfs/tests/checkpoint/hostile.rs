@@ -11,62 +11,58 @@ use conformance::{Sandbox, expect};
 use nix::sys::stat::{Mode, SFlag, mknod};
 use serde_json::json;
 
-use crate::place::{Place, STEP07, by_everyone, printed, script, told};
+use crate::place::{Place, STEP07, printed, script, told};
 
 const READ: &str = "symlink(7), openat2(2)";
 
-pub fn no_link_leads_diff_or_commit_outside() -> Result<()> {
-    by_everyone(|place| {
-        let outside = place.layer("outside", &[("file", "secret"), ("dir/x", "")])?;
-        let layer = place.layer("layer", &[("d/file", ""), ("e/dir/x", "")])?;
-        symlink(&outside, layer.join("link"))?;
-        symlink("../outside", layer.join("relative"))?;
-        let before = place.tree(&outside)?;
+pub fn no_link_leads_diff_or_commit_outside(place: &Place) -> Result<()> {
+    let outside = place.layer("outside", &[("file", "secret"), ("dir/x", "")])?;
+    let layer = place.layer("layer", &[("d/file", ""), ("e/dir/x", "")])?;
+    symlink(&outside, layer.join("link"))?;
+    symlink("../outside", layer.join("relative"))?;
+    let before = place.tree(&outside)?;
 
-        let (new, path) = (place.at("new"), outside.to_str().context("UTF-8")?);
-        let verbs = format!(
-            "rm /d; ln {path} /d; rm /link; mkdir /link/dir; write /link/file x;
-             rm /relative; mkdir /relative; write /relative/file x; rm /e; ln ../outside /e"
-        );
-        let run = place.on([&layer]).arg("--diff").arg("--commit").arg(&new).probe(script(&verbs));
-        let wanted = [
-            "C /d",
-            "C /e",
-            "C /link",
-            "A /link/dir",
-            "A /link/file",
-            "C /relative",
-            "A /relative/file",
-        ];
-        expect::equal("the changes", &told(&run.output()?)?, wanted, READ)?;
-        for name in ["d", "e"] {
-            let link = new.join(name).is_symlink();
-            expect::that("the link is committed as a link", link, name, READ)?;
-        }
-        for name in ["link/file", "relative/file"] {
-            expect::equal(name, &fs::read_to_string(new.join(name))?, "x", READ)?;
-        }
-        expect::same("what is outside", &place.tree(&outside)?, &before, READ)
-    })
+    let (new, path) = (place.at("new"), outside.to_str().context("UTF-8")?);
+    let verbs = format!(
+        "rm /d; ln {path} /d; rm /link; mkdir /link/dir; write /link/file x;
+         rm /relative; mkdir /relative; write /relative/file x; rm /e; ln ../outside /e"
+    );
+    let run = place.on([&layer]).arg("--diff").arg("--commit").arg(&new).probe(script(&verbs));
+    let wanted = [
+        "C /d",
+        "C /e",
+        "C /link",
+        "A /link/dir",
+        "A /link/file",
+        "C /relative",
+        "A /relative/file",
+    ];
+    expect::equal("the changes", &told(&run.output()?)?, wanted, READ)?;
+    for name in ["d", "e"] {
+        let link = new.join(name).is_symlink();
+        expect::that("the link is committed as a link", link, name, READ)?;
+    }
+    for name in ["link/file", "relative/file"] {
+        expect::equal(name, &fs::read_to_string(new.join(name))?, "x", READ)?;
+    }
+    expect::same("what is outside", &place.tree(&outside)?, &before, READ)
 }
 
-pub fn a_device_0_0_in_the_lowest_layer_is_nothing() -> Result<()> {
-    by_everyone(|place| {
-        for name in ["ghost", "ghost-dir", "d", "d/ghost"] {
-            let path = place.base.at(name);
-            match name {
-                "d" => drop(place.base.dir("d")?),
-                _ => mknod(&path, SFlag::S_IFCHR, Mode::empty(), 0).context("mknod")?,
-            }
-            place.give(&path)?;
+pub fn a_device_0_0_in_the_lowest_layer_is_nothing(place: &Place) -> Result<()> {
+    for name in ["ghost", "ghost-dir", "d", "d/ghost"] {
+        let path = place.base.at(name);
+        match name {
+            "d" => drop(place.base.dir("d")?),
+            _ => mknod(&path, SFlag::S_IFCHR, Mode::empty(), 0).context("mknod")?,
         }
-        let verbs = script("ls /; write /ghost x; mkdir /ghost-dir/sub; rm /d; mkdir /d");
-        let run = place.step07().rootfs(&place.base).arg("--diff").probe(verbs).output()?;
-        let seen = printed(&run)?;
-        expect::that("nothing is seen of it", !seen.contains("ghost"), &seen, "overlayfs.rst")?;
-        let wanted = ["C /d", "A /ghost", "A /ghost-dir", "A /ghost-dir/sub"];
-        expect::equal("the changes", &told(&run)?, wanted, "overlayfs.rst")
-    })
+        place.give(&path)?;
+    }
+    let verbs = script("ls /; write /ghost x; mkdir /ghost-dir/sub; rm /d; mkdir /d");
+    let run = place.step07().rootfs(&place.base).arg("--diff").probe(verbs).output()?;
+    let seen = printed(&run)?;
+    expect::that("nothing is seen of it", !seen.contains("ghost"), &seen, "overlayfs.rst")?;
+    let wanted = ["C /d", "A /ghost", "A /ghost-dir", "A /ghost-dir/sub"];
+    expect::equal("the changes", &told(&run)?, wanted, "overlayfs.rst")
 }
 
 pub fn a_layer_cannot_redirect_the_kernel(sandbox: &Sandbox) -> Result<()> {

@@ -12,17 +12,6 @@ use serde_json::Value;
 
 pub const STEP07: &str = env!("CARGO_BIN_EXE_step07");
 
-/// Once as root, or as root of the sandbox, and once as an ordinary user.
-pub fn by_everyone(test: impl Fn(&Place) -> Result<()>) -> Result<()> {
-    let test = |sandbox: &Sandbox| test(&Place::new(sandbox)?);
-    Sandbox::new()?.check(test).context("as root")?;
-    by_an_ordinary_user(test)
-}
-
-pub fn by_an_ordinary_user(test: impl Fn(&Sandbox) -> Result<()>) -> Result<()> {
-    conformance::unprivileged(test).context("as an ordinary user")
-}
-
 /// What belongs, in a sandbox, to the user that programs run as.
 pub struct Place<'a> {
     pub sandbox: &'a Sandbox,

@@ -5,37 +5,35 @@ use std::{fs, path::PathBuf};
 use anyhow::{Context, Result};
 use conformance::{Sandbox, expect};
 
-use crate::place::{Place, by_everyone, script};
+use crate::place::{Place, script};
 
 /// Flags, and what becomes of them, each in one line.
-pub fn bad_input_is_one_line() -> Result<()> {
-    by_everyone(|place| {
-        place.layer("layer", &[("file", ""), ("dir/sub/", "")])?;
-        place.layer("dir", &[("file", "")])?;
-        let cases: &[&[&str]] = &[
-            &["--layer", "place/none"],
-            &["--layer", "place/layer/file"],
-            &["--layer", ""],
-            &["--rootfs", "place/none", "--layer", "place/layer"],
-            &["--layer", "place/layer", "--layer", "place/layer"],
-            &["--layer", "place/layer/dir", "--layer", "place/layer"],
-            &["--layer", "place/layer", "--upper", "place/layer"],
-            &["--layer", "place/layer", "--upper", "place/layer/kept"],
-            &["--layer", "place/layer", "--upper", "place/dir/file"],
-            &["--layer", "place/layer", "--upper", "place/no/kept"],
-            &["--layer", "place/layer", "--commit", "place/layer"],
-            &["--layer", "place/layer", "--commit", "place/no/new"],
-            &["--layer", "place/layer", "--commit", "place/layer/file/new"],
-            &["--layer", "place/layer", "--commit", ".."],
-            &["--layer", "place/layer", "--commit", ""],
-        ];
-        let mut lines = String::new();
-        for flags in cases {
-            let line =
-                place.step07().args(*flags).probe(["exit", "0"]).output()?.error_line(125)?;
-            lines += &format!("{}\n    {}\n", flags.join(" "), place.plain(&line));
-        }
-        insta::allow_duplicates! { insta::assert_snapshot!(lines, @r#"
+pub fn bad_input_is_one_line(place: &Place) -> Result<()> {
+    place.layer("layer", &[("file", ""), ("dir/sub/", "")])?;
+    place.layer("dir", &[("file", "")])?;
+    let cases: &[&[&str]] = &[
+        &["--layer", "place/none"],
+        &["--layer", "place/layer/file"],
+        &["--layer", ""],
+        &["--rootfs", "place/none", "--layer", "place/layer"],
+        &["--layer", "place/layer", "--layer", "place/layer"],
+        &["--layer", "place/layer/dir", "--layer", "place/layer"],
+        &["--layer", "place/layer", "--upper", "place/layer"],
+        &["--layer", "place/layer", "--upper", "place/layer/kept"],
+        &["--layer", "place/layer", "--upper", "place/dir/file"],
+        &["--layer", "place/layer", "--upper", "place/no/kept"],
+        &["--layer", "place/layer", "--commit", "place/layer"],
+        &["--layer", "place/layer", "--commit", "place/no/new"],
+        &["--layer", "place/layer", "--commit", "place/layer/file/new"],
+        &["--layer", "place/layer", "--commit", ".."],
+        &["--layer", "place/layer", "--commit", ""],
+    ];
+    let mut lines = String::new();
+    for flags in cases {
+        let line = place.step07().args(*flags).probe(["exit", "0"]).output()?.error_line(125)?;
+        lines += &format!("{}\n    {}\n", flags.join(" "), place.plain(&line));
+    }
+    insta::allow_duplicates! { insta::assert_snapshot!(lines, @r#"
 --layer place/none
     step07: overlay: opening layer place/none: No such file or directory (os error 2)
 --layer place/layer/file
@@ -63,13 +61,12 @@ pub fn bad_input_is_one_line() -> Result<()> {
 --layer place/layer --commit place/layer/file/new
     step07: overlay: --commit "place/layer/file/new": there is no directory place/layer/file
 --layer place/layer --commit ..
-    step07: overlay: --commit "..": .. cannot be the name of a new layer
+    step07: overlay: --commit "..": ".." cannot be the name of a new layer
 --layer place/layer --commit 
-    step07: overlay: --commit "":  cannot be the name of a new layer
+    step07: overlay: --commit "": "" cannot be the name of a new layer
 "#); }
-        let left: Vec<_> = fs::read_dir(place.at(""))?.collect::<std::io::Result<_>>()?;
-        expect::equal("what is there", &left.len(), 2, "mkdir(2)")
-    })
+    let left: Vec<_> = fs::read_dir(place.at(""))?.collect::<std::io::Result<_>>()?;
+    expect::equal("what is there", &left.len(), 2, "mkdir(2)")
 }
 
 pub fn help_reads_well(sandbox: &Sandbox) -> Result<()> {
@@ -92,19 +89,17 @@ fn acts(place: &Place, explained: &str) -> String {
     explained.lines().filter(own).map(|line| place.plain(line) + "\n").collect()
 }
 
-pub fn explain_tells_each_act() -> Result<()> {
-    by_everyone(|place| {
-        let layers = [place.layer("low", &[])?, place.layer("a:b, c", &[])?];
-        let run = |layers: &[PathBuf], flags: &[&str]| -> Result<String> {
-            let run =
-                place.on(layers).arg("--explain").args(flags).probe(["exit", "0"]).output()?;
-            Ok(acts(place, &run.success()?.stderr()).replace(",userxattr", ""))
-        };
-        let plain = run(&layers, &[])?;
-        let single = run(&[], &["--diff"])?;
-        let all = run(&layers, &["--upper=place/kept", "--diff", "--commit=place/new"])?;
-        insta::allow_duplicates! {
-            insta::assert_snapshot!(plain, @r#"
+pub fn explain_tells_each_act(place: &Place) -> Result<()> {
+    let layers = [place.layer("low", &[])?, place.layer("a:b, c", &[])?];
+    let run = |layers: &[PathBuf], flags: &[&str]| -> Result<String> {
+        let run = place.on(layers).arg("--explain").args(flags).probe(["exit", "0"]).output()?;
+        Ok(acts(place, &run.success()?.stderr()).replace(",userxattr", ""))
+    };
+    let plain = run(&layers, &[])?;
+    let single = run(&[], &["--diff"])?;
+    let all = run(&layers, &["--upper=place/kept", "--diff", "--commit=place/new"])?;
+    insta::allow_duplicates! {
+        insta::assert_snapshot!(plain, @r#"
 host       overlay       mkdir -p --mode=700 RUN/changes
 host       overlay       mkdir RUN/merged
 container  overlay       mount -t tmpfs -o mode=700 tmpfs RUN/changes
@@ -112,7 +107,7 @@ container  overlay       mkdir -p RUN/changes/upper
 container  overlay       mkdir -p RUN/changes/work
 container  overlay       mount -t overlay overlay -o 'lowerdir=PLACE/a\:b\, c:PLACE/low:BASE,upperdir=RUN/changes/upper,workdir=RUN/changes/work,index=off,metacopy=off,redirect_dir=nofollow' RUN/merged
 "#);
-            insta::assert_snapshot!(single, @r#"
+        insta::assert_snapshot!(single, @r#"
 host       overlay       mkdir -p --mode=700 RUN/changes
 host       overlay       mkdir RUN/merged
 host       overlay       mkdir RUN/view
@@ -124,7 +119,7 @@ container  overlay       mount -t tmpfs -o mode=700 tmpfs RUN/view
 container  overlay       mount -t overlay overlay -o lowerdir=BASE:RUN/view,index=off,metacopy=off,redirect_dir=nofollow RUN/view
 host       overlay       find RUN/changes/upper  # and compare
 "#);
-            insta::assert_snapshot!(all, @r#"
+        insta::assert_snapshot!(all, @r#"
 host       overlay       mkdir -p --mode=700 place/kept
 host       overlay       mkdir RUN/merged
 host       overlay       mkdir RUN/view
@@ -136,9 +131,8 @@ host       overlay       find PLACE/kept/upper  # and compare
 host       overlay       cp -a PLACE/kept/upper place/new
 host       overlay       rm -r PLACE/kept/work
 "#);
-        }
-        Ok(())
-    })
+    }
+    Ok(())
 }
 
 /// What is narrated does the same when a person does it.
