@@ -1,8 +1,8 @@
 //! Making a container's changes a layer: a directory that the next overlay can have on top of the
 //! layers that this one stood on.
 //!
-//! It is copied with owners and modes, and so may hold set-user-ID programs: as for every layer,
-//! its place should be one that other users of the host cannot reach.
+//! It is copied with modes and owners, as the host numbers them, and so may hold set-user-ID
+//! programs: as for every layer, its place should be one that other users of the host cannot reach.
 
 use std::{
     collections::HashMap,

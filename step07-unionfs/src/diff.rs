@@ -35,7 +35,8 @@ pub enum Kind {
 }
 
 impl Union {
-    /// All changes, sorted by path, what is in a directory right after it. A file that was copied up and is still the same is none.
+    /// All changes, sorted by path, what is in a directory right after it. A file that was copied
+    /// up and is still the same is none.
     pub fn diff(&self) -> Result<Vec<Change>> {
         let mut kinds = BTreeMap::new();
         self.walk(|entry| {

@@ -65,8 +65,8 @@ impl Tree {
         self.name.join(path).display().to_string()
     }
 
-    /// The file at `path`, which is relative to the tree; an empty path is its root. `None` if there is
-    /// none, be it that a symbolic link or a file system mounted on the tree is in the way.
+    /// The file at `path`, which is relative to the tree; an empty path is its root. `None` if there
+    /// is none, be it that a symbolic link or a file system mounted on the tree is in the way.
     pub fn node(&self, path: &Path) -> Result<Option<Node>> {
         let named = || format!("looking up {}", self.display(path));
         let fd = match self.inside(path, PATH) {
