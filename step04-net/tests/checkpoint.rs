@@ -65,6 +65,7 @@ conformance::checkpoint! {
     a_published_udp_port_is_reached_by_all_ways: [Command("ip"), Command("nsenter")],
     a_range_is_published_port_by_port,
     a_port_of_one_address_is_not_on_the_others: [Command("ip"), Command("nsenter")],
+    a_port_of_another_machine_is_not_taken_for_the_hosts: [Command("ip"), Command("nsenter")],
     a_port_goes_with_its_container: [Command("nft")],
     a_port_of_the_host_cannot_be_published,
     a_port_of_another_container_cannot_be_published,
@@ -76,6 +77,8 @@ conformance::checkpoint! {
     the_files_are_mounted_into_any_rootfs,
     resolvers_and_names_can_be_given,
     a_volume_comes_before_the_files,
+    everybody_may_read_them,
+    a_host_without_the_files_will_do,
 
     // errors.rs
     bad_values_are_refused_in_one_line,
@@ -89,6 +92,7 @@ conformance::checkpoint! {
     // killed.rs
     the_next_run_clears_up_after_one_that_was_killed: [Command("nft")],
     a_run_without_a_network_clears_up_too: [Command("nft")],
+    what_is_left_without_the_bridge_is_cleared_away: [Command("ip"), Command("nft")],
     the_living_keep_theirs_when_the_dead_are_cleared_away,
     killed_at_any_moment: [Command("nft")],
 

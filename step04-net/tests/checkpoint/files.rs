@@ -68,3 +68,22 @@ pub fn a_volume_comes_before_the_files(sandbox: &Sandbox) -> Result<()> {
         .json()?;
     expect::equal("/etc/hosts", &inside[HOSTS], "192.0.2.9 mine\n", "mount(8)")
 }
+
+pub fn everybody_may_read_them(sandbox: &Sandbox) -> Result<()> {
+    let run = sandbox.run("sh").args(["-ec", "umask 077; exec \"$@\"", "sh"]);
+    let run = run.arg(env!("CARGO_BIN_EXE_step04"));
+    let files = ["stat:/etc/hosts", "stat:/etc/hostname", "stat:/etc/resolv.conf"];
+    let inside = run.probe([&["report", "hostname"], &files[..]].concat()).output()?.json()?;
+    for file in files {
+        expect::equal(file, &inside[file]["mode"], "0644", "umask(2)")?;
+    }
+    Ok(())
+}
+
+/// The host's own `/` is read-only for a container: what is missing there cannot be made.
+pub fn a_host_without_the_files_will_do(sandbox: &Sandbox) -> Result<()> {
+    let script = "mount -t tmpfs none /etc; \"$@\" || echo failed; umount /etc; rm -rf /run/mount";
+    let run = sandbox.run("sh").args(["-ec", script, "sh"]).arg(env!("CARGO_BIN_EXE_step04"));
+    let outcome = run.probe(["ls", "/etc"]).output()?;
+    expect::equal("what is in /etc", &outcome.json()?, json!([]), "mount(2)")
+}

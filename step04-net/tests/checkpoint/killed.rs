@@ -6,7 +6,7 @@ use anyhow::Result;
 use conformance::{Sandbox, expect};
 use nix::sys::signal::Signal;
 
-use crate::scene::{Staying, ruleset, step04, sysctl, talk};
+use crate::scene::{Staying, host, ruleset, step04, sysctl, talk};
 
 /// Left behind by a runtime: a lease, a published port, the bridge, forwarding.
 fn killed(sandbox: &Sandbox) -> Result<()> {
@@ -38,6 +38,15 @@ pub fn a_run_without_a_network_clears_up_too(sandbox: &Sandbox) -> Result<()> {
         clean(sandbox)?;
     }
     Ok(())
+}
+
+/// The bridge tells that forwarding is on for its sake.
+pub fn what_is_left_without_the_bridge_is_cleared_away(sandbox: &Sandbox) -> Result<()> {
+    killed(sandbox)?;
+    host(sandbox, "ip link del layers0")?;
+    step04(sandbox).probe(["exit", "0"]).output()?.success()?;
+    expect::equal("the rules", &ruleset(sandbox)?, "", "nft(8)")?;
+    expect::equal("forwarding", &sysctl(sandbox, "ipv4/ip_forward")?, "1", "ip(7)")
 }
 
 pub fn the_living_keep_theirs_when_the_dead_are_cleared_away(sandbox: &Sandbox) -> Result<()> {

@@ -85,6 +85,16 @@ pub fn a_port_of_one_address_is_not_on_the_others(sandbox: &Sandbox) -> Result<(
     server.wait()?.success().map(drop)
 }
 
+/// Only what is for this host is turned, not what passes through it.
+pub fn a_port_of_another_machine_is_not_taken_for_the_hosts(sandbox: &Sandbox) -> Result<()> {
+    let neighbour = Neighbour::new(sandbox, "wan", "192.0.2")?;
+    let container = Staying::new(step04(sandbox).args(["-p", "8080:80"]))?;
+    let server = ready(neighbour.run().probe(["listen", "192.0.2.2:8080"]))?;
+    talk(beside(sandbox, container.init()?), "connect", "192.0.2.2:8080")?;
+    server.wait()?.success()?;
+    container.end()
+}
+
 pub fn a_port_goes_with_its_container(sandbox: &Sandbox) -> Result<()> {
     let other = Staying::new(step04(sandbox).args(["-p", "8081:80"]))?;
     let container = Staying::new(step04(sandbox).args(["-p", "8080:80"]))?;
@@ -138,27 +148,28 @@ pub fn tcp_and_udp_ports_are_different_ports(sandbox: &Sandbox) -> Result<()> {
 }
 
 /// The kernel takes all that comes from one port for one connection, and sends it on to where the
-/// first of it went.
+/// first of it went: neither to who publishes the port now, nor to nobody.
 pub fn a_client_that_goes_on_sending_is_heard_by_the_next(sandbox: &Sandbox) -> Result<()> {
     let neighbour = Neighbour::new(sandbox, "wan", "192.0.2")?;
     let send = || {
         let send = ["udp-send", "192.0.2.1:8080", "hello", "5000"];
         neighbour.run().arg("--").arg(sandbox.probe_path()).args(send).output()
     };
-    let serve = || {
-        let run = step04(sandbox).args(["-p", "8080:80/udp"]);
-        ready(run.probe(["udp-listen", "0.0.0.0:80"]))
-    };
+    let listen = ["udp-listen", "0.0.0.0:80"];
+    let serve = || ready(step04(sandbox).args(["-p", "8080:80/udp"]).probe(listen));
     // The kernel tracks connections as long as there are rules that ask for it.
     let stays = Staying::new(step04(sandbox))?;
     send()?.code(1)?; // before there is anybody
     let first = serve()?;
     send()?.success()?;
     first.wait()?.success()?;
-    let other = Staying::new(step04(sandbox))?; // takes the address that the first had
+    // The next one has the address that the first had, but has published nothing.
+    let private = ready(step04(sandbox).probe(listen))?;
+    send()?.code(1)?;
     let second = serve()?;
     send()?.success()?;
     second.wait()?.success()?;
-    other.end()?;
+    talk(sandbox.run("env"), "udp-send", "10.88.0.3:80")?;
+    private.wait()?.success()?;
     stays.end()
 }

@@ -18,10 +18,12 @@ pub fn containers_reach_the_world_by_the_hosts_address(sandbox: &Sandbox) -> Res
     Ok(())
 }
 
+/// Not even by who knows the way, through a host that is a router anyway.
 pub fn what_is_not_published_is_not_reached(sandbox: &Sandbox) -> Result<()> {
+    host(sandbox, "echo 1 > /proc/sys/net/ipv4/ip_forward")?;
     let neighbour = Neighbour::new(sandbox, "wan", "192.0.2")?;
     neighbour.script("ip route add 10.88.0.0/16 via 192.0.2.1")?;
-    let server = ready(step04(sandbox).probe(["listen", "0.0.0.0:80"]))?;
+    let server = ready(step04(sandbox).args(["-p", "8080:81"]).probe(["listen", "0.0.0.0:80"]))?;
     let why = silence(neighbour.run(), "10.88.0.2:80")?;
     expect::equal("what comes of it", &why, NO_ANSWER, "nft(8)")?;
     talk(sandbox.run("env"), "connect", "10.88.0.2:80")?;
