@@ -92,6 +92,7 @@ conformance::checkpoint! {
     // killed.rs
     the_next_run_clears_up_after_one_that_was_killed: [Command("nft")],
     a_run_without_a_network_clears_up_too: [Command("nft")],
+    who_may_not_clear_up_leaves_it_to_others: [UserNamespaces, Command("unshare"), Command("nft")],
     what_is_left_without_the_bridge_is_cleared_away: [Command("ip"), Command("nft")],
     the_living_keep_theirs_when_the_dead_are_cleared_away,
     killed_at_any_moment: [Command("nft")],

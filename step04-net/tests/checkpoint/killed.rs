@@ -40,6 +40,14 @@ pub fn a_run_without_a_network_clears_up_too(sandbox: &Sandbox) -> Result<()> {
     Ok(())
 }
 
+pub fn who_may_not_clear_up_leaves_it_to_others(sandbox: &Sandbox) -> Result<()> {
+    killed(sandbox)?;
+    let run = sandbox.run("unshare").args(["--map-root-user", env!("CARGO_BIN_EXE_step04")]);
+    run.probe(["exit", "0"]).output()?.success()?;
+    step04(sandbox).probe(["exit", "0"]).output()?.success()?;
+    clean(sandbox)
+}
+
 /// The bridge tells that forwarding is on for its sake.
 pub fn what_is_left_without_the_bridge_is_cleared_away(sandbox: &Sandbox) -> Result<()> {
     killed(sandbox)?;
