@@ -98,12 +98,15 @@ fn run<S: Step>() -> Result<u8> {
 }
 
 /// clap's error without the usage that follows it. A value that a layer refused has that layer's
-/// own words.
+/// own words, which name the flag; other refusals, as of what is no number, do not.
 pub fn one_line(error: &clap::Error) -> String {
     if let (ErrorKind::ValueValidation, Some(source)) = (error.kind(), error.source()) {
-        return source.to_string();
+        let words = source.to_string();
+        if words.contains("--") {
+            return words;
+        }
     }
     let text = error.to_string();
-    let line = text.lines().next().unwrap_or_default();
-    line.trim_start_matches("error: ").to_string()
+    let first: Vec<_> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+    first.join(" ").trim_start_matches("error: ").to_string()
 }

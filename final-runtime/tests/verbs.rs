@@ -1,0 +1,62 @@
+//! What the verbs of final-runtime do and must not do. The tests' subjects are in the files beside
+//! this one.
+
+#[path = "verbs/background.rs"]
+mod background;
+#[path = "verbs/errors.rs"]
+mod errors;
+#[path = "verbs/killed.rs"]
+mod killed;
+#[path = "verbs/run.rs"]
+mod run;
+#[path = "verbs/scene.rs"]
+mod scene;
+#[path = "verbs/terminal.rs"]
+mod terminal;
+
+use background::*;
+use errors::*;
+use killed::*;
+use run::*;
+use terminal::*;
+
+conformance::checkpoint! {
+    // run.rs
+    a_command_runs_in_a_world_of_its_own: [Filesystem("overlay")],
+    an_ordinary_user_runs_containers_too: [Filesystem("overlay"), UserNamespaces],
+    the_exit_code_is_the_commands: [Filesystem("overlay")],
+    input_is_read_only_if_asked_for: [Filesystem("overlay")],
+    output_and_errors_stay_apart: [Filesystem("overlay")],
+    environment_directory_and_user_are_as_asked: [Filesystem("overlay")],
+    what_one_container_changes_no_other_sees: [Filesystem("overlay")],
+    volumes_and_a_read_only_root: [Filesystem("overlay")],
+    out_of_memory_is_written_down: [Root, Filesystem("overlay"), CgroupV1("memory")],
+    the_runtime_cannot_be_overwritten_from_inside: [Filesystem("overlay")],
+
+    // background.rs
+    a_container_lives_in_the_background: [Filesystem("overlay")],
+    exec_joins_every_namespace: [Filesystem("overlay")],
+    exec_has_a_user_an_environment_and_an_exit_code: [Filesystem("overlay")],
+    exec_leaves_no_descriptor_and_no_capability_behind: [Filesystem("overlay")],
+    logs_are_complete_and_follow_to_the_end: [Filesystem("overlay")],
+    stop_asks_first_and_then_kills: [Filesystem("overlay")],
+    signals_are_sent_by_name: [Filesystem("overlay")],
+    what_runs_is_removed_only_by_force: [Filesystem("overlay")],
+    inspect_is_json: [Filesystem("overlay")],
+    an_ordinary_user_looks_after_containers_too: [Filesystem("overlay"), UserNamespaces],
+
+    // terminal.rs
+    a_terminal_has_a_size_and_job_control: [Filesystem("overlay")],
+    the_terminal_is_the_console: [Filesystem("overlay")],
+
+    // killed.rs
+    a_killed_runtime_leaves_nothing_after_rm: [Filesystem("overlay")],
+    a_killed_runtime_leaves_nothing_after_the_next_run: [Filesystem("overlay")],
+    many_at_once_leave_nothing: [Filesystem("overlay")],
+
+    // errors.rs
+    what_cannot_be_is_told_in_one_line: [Filesystem("overlay")],
+    a_start_that_fails_in_the_background_is_told: [Filesystem("overlay")],
+    bad_flags_are_told_in_one_line,
+    a_damaged_record_is_told_and_can_be_removed: [Filesystem("overlay")],
+}
