@@ -14,8 +14,7 @@ use nix::sched::{CloneFlags, unshare};
 use step05::{Explain, Layer};
 
 use crate::{
-    Controller, Cpu, CpuAcct, Cpuset, Door, Group, GroupPath, Hierarchy, Memory, Pids, Stats,
-    Version, directory::clear_abandoned,
+    Controller, Door, Group, GroupPath, Hierarchy, Stats, Version, directory::clear_abandoned,
 };
 
 /// The layer that holds the container to its limits and counts what it uses.
@@ -32,14 +31,7 @@ pub struct Cgroup {
 
 impl Cgroup {
     /// With these limits.
-    pub fn new(id: &str, parent: GroupPath, memory: Memory, cpu: Cpu, pids: Pids) -> Self {
-        let controllers: Vec<Box<dyn Controller>> = vec![
-            Box::new(memory),
-            Box::new(cpu),
-            Box::new(CpuAcct),
-            Box::new(Cpuset),
-            Box::new(pids),
-        ];
+    pub fn new(id: &str, parent: GroupPath, controllers: Vec<Box<dyn Controller>>) -> Self {
         Self { id: id.into(), parent, controllers, group: Group::default(), doors: Vec::new() }
     }
 
@@ -69,7 +61,7 @@ impl Cgroup {
         for controller in &self.controllers {
             let name = controller.name();
             let Some(flag) = controller.asked() else { continue };
-            let found = usable.iter().any(|(one, _)| one.has(name));
+            let found = usable.iter().any(|(one, _)| one.serves(controller.as_ref()));
             if !found {
                 bail!("{flag}: {}", why_not(name, &all));
             }

@@ -3,7 +3,10 @@
 use anyhow::{Context, Result};
 use step05::{Container, Mount, RunDir, Step, Uts};
 
-use crate::{Cgroup, Cpu, Cpus, GroupPath, Hierarchy, Memory, MemoryLimit, Pids, PidsLimit, view};
+use crate::{
+    Cgroup, Controller, Cpu, CpuAcct, Cpus, Cpuset, DeviceRule, Devices, GroupPath, Hierarchy,
+    Memory, MemoryLimit, Pids, PidsLimit, view,
+};
 
 /// The flags of step 6.
 #[derive(clap::Args, Debug)]
@@ -31,6 +34,10 @@ pub struct Args {
     #[arg(long, value_name = "N", help_heading = "Control group", allow_hyphen_values = true)]
     pub pids_limit: Option<PidsLimit>,
 
+    /// Let the container use devices beyond null, zero, terminals and the like, as in 'c 10:229 rw'
+    #[arg(long, value_name = "RULE", help_heading = "Control group")]
+    pub device_cgroup_rule: Vec<DeviceRule>,
+
     /// When the container has ended, print what it used
     #[arg(long, help_heading = "Control group")]
     pub stats: bool,
@@ -54,13 +61,15 @@ impl Step for Args {
         let run_dir =
             container.stack.get_mut::<RunDir>().context("the layers below have a run directory")?;
         let id = run_dir.id().to_owned();
-        container.stack.below::<Uts>(Cgroup::new(
-            &id,
-            self.cgroup_parent,
-            Memory { limit: self.memory },
-            Cpu { cpus: self.cpus },
-            Pids { limit: self.pids_limit },
-        ));
+        let controllers: Vec<Box<dyn Controller>> = vec![
+            Box::new(Memory { limit: self.memory }),
+            Box::new(Cpu { cpus: self.cpus }),
+            Box::new(CpuAcct),
+            Box::new(Cpuset),
+            Box::new(Pids { limit: self.pids_limit }),
+            Box::new(Devices::with(&self.device_cgroup_rule)),
+        ];
+        container.stack.below::<Uts>(Cgroup::new(&id, self.cgroup_parent, controllers));
         if let Some(mount) = container.stack.get_mut::<Mount>() {
             view::add(mount, &Hierarchy::all().context("cgroup")?);
         }

@@ -15,6 +15,8 @@ use std::{
 use anyhow::{Context, Result};
 use nix::unistd::{AccessFlags, eaccess};
 
+use crate::Controller;
+
 /// The two dialects of the files in a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
@@ -60,6 +62,11 @@ impl Hierarchy {
     /// Whether this is where `controller` lives.
     pub fn has(&self, controller: &str) -> bool {
         self.controllers.iter().any(|one| one == controller)
+    }
+
+    /// Whether `controller` could work here: it lives here, or is one that v2 has without listing it.
+    pub fn serves(&self, controller: &dyn Controller) -> bool {
+        self.has(controller.name()) || self.version == Version::V2 && !controller.listed()
     }
 
     /// The highest group, from the caller's own upwards, in which the caller may make groups and

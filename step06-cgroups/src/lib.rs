@@ -12,6 +12,8 @@
 //! | `files.rs` | writing limits and reading numbers |
 //! | `controller.rs` | what a controller is |
 //! | `memory.rs` `cpu.rs` `cpuacct.rs` `cpuset.rs` `pids.rs` | one controller each, in both dialects |
+//! | `devices.rs` `device_rule.rs` | the devices controller, and a line of its list |
+//! | `device_program.rs` `bpf.rs` | the same for v2: a program, and how the kernel takes it |
 //! | `view.rs` | what the container sees of it at `/sys/fs/cgroup` |
 //! | `stats.rs` | what was used, as a table |
 //! | `group_path.rs`, `cli.rs` | the flags |
@@ -19,12 +21,16 @@
 //! Left out here, on purpose: asking systemd for a group, which on its machines is the master of
 //! the tree. This step makes its own next to systemd's, as Docker does where it is told to.
 
+pub mod bpf;
 mod cgroup;
 mod cli;
 mod controller;
 mod cpu;
 mod cpuacct;
 mod cpuset;
+pub mod device_program;
+mod device_rule;
+mod devices;
 mod directory;
 mod door;
 mod enable;
@@ -43,6 +49,8 @@ pub use controller::{Controller, Usage, Value};
 pub use cpu::{Cpu, Cpus};
 pub use cpuacct::CpuAcct;
 pub use cpuset::Cpuset;
+pub use device_rule::{Access, DeviceRule, Kind};
+pub use devices::Devices;
 pub use door::Door;
 pub use files::Files;
 pub use group::Group;

@@ -13,6 +13,11 @@ use insta::assert_snapshot;
 use nix::sys::signal::Signal;
 use step06::{Explain, Group, GroupPath, Hierarchy, Version};
 
+#[path = "checkpoint/devices.rs"]
+mod devices;
+
+use devices::*;
+
 const STEP06: &str = env!("CARGO_BIN_EXE_step06");
 
 const BOTH: [Version; 2] = [Version::V1, Version::V2];
@@ -629,6 +634,8 @@ fn values_that_are_none_are_refused(sandbox: &Sandbox) -> Result<()> {
         ["--cpus", "20000"],
         ["--pids-limit", "0"],
         ["--pids-limit", "4294967297"],
+        ["--device-cgroup-rule", "c 1:3"],
+        ["--device-cgroup-rule", "c 9999:3 r"],
         ["--cgroup-parent", "../.."],
         ["--cgroup-parent", "/system.slice"],
     ] {
@@ -646,6 +653,8 @@ fn values_that_are_none_are_refused(sandbox: &Sandbox) -> Result<()> {
     step06: cgroup: --cpus "20000": expected at most 10000
     step06: cgroup: --pids-limit "0": expected 1 to 4194304, or -1 for no limit
     step06: cgroup: --pids-limit "4294967297": expected 1 to 4194304, or -1 for no limit
+    step06: cgroup: --device-cgroup-rule "c 1:3": expected TYPE MAJOR:MINOR ACCESS as in 'c 1:3 rwm' (a type is a, b or c; a number may be *)
+    step06: cgroup: --device-cgroup-rule "c 9999:3 r": expected TYPE MAJOR:MINOR ACCESS as in 'c 1:3 rwm' (a type is a, b or c; a number may be *)
     step06: cgroup: --cgroup-parent "../..": expected NAME or NAME/NAME… of letters, digits and _ . : @ -
     step06: cgroup: --cgroup-parent "/system.slice": expected NAME or NAME/NAME… of letters, digits and _ . : @ -
     "#);
@@ -659,11 +668,12 @@ fn the_help_tells_of_the_limits(sandbox: &Sandbox) -> Result<()> {
     let (_, section) = help.split_once("Control group:").context("no section of its own")?;
     let section = section.split("\n\n").next().unwrap_or_default();
     assert_snapshot!(section.trim_start_matches('\n'), @r#"
-      -m, --memory <SIZE>         The most memory the container may have: bytes, or a number with k, m, g or t
-          --cpus <N>              The most CPU time, as a number of CPUs such as 0.5
-          --pids-limit <N>        The most processes and threads at a time; -1 is no limit
-          --stats                 When the container has ended, print what it used
-          --cgroup-parent <NAME>  The group to make the container's group in [default: layers]
+      -m, --memory <SIZE>              The most memory the container may have: bytes, or a number with k, m, g or t
+          --cpus <N>                   The most CPU time, as a number of CPUs such as 0.5
+          --pids-limit <N>             The most processes and threads at a time; -1 is no limit
+          --device-cgroup-rule <RULE>  Let the container use devices beyond null, zero, terminals and the like, as in 'c 10:229 rw'
+          --stats                      When the container has ended, print what it used
+          --cgroup-parent <NAME>       The group to make the container's group in [default: layers]
     "#);
     Ok(())
 }
@@ -741,6 +751,10 @@ conformance::checkpoint! {
     cpus_of_v2: [CgroupV2("cpu")],
     pids_of_v1: [CgroupV1("pids")],
     pids_of_v2: [CgroupV2("pids")],
+    devices_of_v1: [Root, CgroupV1("devices")],
+    devices_of_v2: [Root, CgroupV2(""), Other(no_devices_of_v2)],
+    changing_devices_of_v1: [Root, CgroupV1("devices")],
+    changing_devices_of_v2: [Root, CgroupV2(""), Other(no_device_programs)],
     limits_hold_in_a_user_namespace: [Root],
     stats_are_what_was_used: [Root],
     sys_fs_cgroup_shows_the_containers_own_groups_only,

@@ -44,6 +44,8 @@ const TOOLS: &[&str] = &[
     "mount",
     "umount",
     "busybox",
+    "mknod",
+    "rm",
     "newuidmap",
     "newgidmap",
 ];
