@@ -98,11 +98,11 @@ fn run<S: Step>() -> Result<u8> {
 }
 
 /// clap's error without the usage that follows it. A value that a layer refused has that layer's
-/// own words, which name the flag; other refusals, as of what is no number, do not.
+/// own words, which begin with its name; others, as of what is no number, do not even say of what.
 pub fn one_line(error: &clap::Error) -> String {
     if let (ErrorKind::ValueValidation, Some(source)) = (error.kind(), error.source()) {
         let words = source.to_string();
-        if words.contains("--") {
+        if words.contains(": ") {
             return words;
         }
     }

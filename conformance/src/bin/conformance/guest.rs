@@ -46,7 +46,7 @@ fn carry_out() -> Result<()> {
     if Path::new("/init").exists() {
         leave_initramfs()?;
     }
-    make_world()?;
+    make_world(plan.workspace.as_deref())?;
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     Answer::Booted(release.trim().to_string()).say();
     for run in &plan.runs {
@@ -67,8 +67,9 @@ fn leave_initramfs() -> Result<()> {
     act().context("leaving the initramfs")
 }
 
-/// What a system's own init would have mounted.
-fn make_world() -> Result<()> {
+/// What a system's own init would have mounted. A workspace that is in `/tmp` stays to be seen.
+fn make_world(workspace: Option<&Path>) -> Result<()> {
+    let kept = workspace.map(|dir| File::open(dir).map(|file| (dir, file))).transpose()?;
     for (kind, target, data) in [
         ("proc", "/proc", ""),
         ("sysfs", "/sys", ""),
@@ -87,6 +88,12 @@ fn make_world() -> Result<()> {
                 return Err(errno).with_context(|| format!("mounting {kind} on {target}"));
             }
         }
+    }
+    if let Some((dir, file)) = kept.filter(|(dir, _)| !dir.exists()) {
+        fs::create_dir_all(dir)?;
+        let covered = format!("/proc/self/fd/{}", file.as_raw_fd());
+        mount(Some(&covered[..]), dir, None::<&str>, MsFlags::MS_BIND, None::<&str>)
+            .with_context(|| format!("showing {} again", dir.display()))?;
     }
     for (link, target) in [("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2")] {
         let _ = symlink(format!("/proc/self/fd{target}"), Path::new("/dev").join(link));

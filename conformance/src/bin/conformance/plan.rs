@@ -24,6 +24,8 @@ pub const VARIABLE: &str = "CONFORMANCE_PLAN";
 /// What a guest is to do.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Plan {
+    /// Where the workspace is, if it is in a file system of the guest's.
+    pub workspace: Option<PathBuf>,
     /// Kernel modules, in the order in which they are to be loaded.
     pub modules: Vec<PathBuf>,
     /// Test programs, one after another.

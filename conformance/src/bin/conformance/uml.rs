@@ -30,7 +30,9 @@ pub const KERNEL: &str = "/usr/bin/linux.uml";
 pub fn run(programs: &Programs, table: &mut Table) -> Result<()> {
     let mut plan = Plan::new(programs, table, WHOLE);
     plan.modules = modules::in_order(&modules_dir()?)?;
-    let dir = std::env::current_dir()?.join("target/conformance");
+    let workspace = std::env::current_dir()?;
+    let dir = workspace.join("target/conformance");
+    plan.workspace = Some(workspace);
     fs::create_dir_all(&dir).context("making target/conformance")?;
     let file = dir.join("uml.json");
     fs::write(&file, serde_json::to_vec(&plan)?).context("writing the plan")?;
