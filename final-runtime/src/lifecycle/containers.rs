@@ -46,8 +46,11 @@ impl Containers {
     pub fn create(&self, config: Config) -> Result<Held> {
         let _store = self.lock()?;
         let dir = self.dir(&config.id);
-        self.claim_name(&config)?;
-        mark(&dir)?;
+        mark(&dir)?; // first of all: by it whatever follows is found, should this process be killed
+        if let Err(error) = self.claim_name(&config) {
+            let _ = fs::remove_file(live(&dir));
+            return Err(error);
+        }
         make_dir(&dir)?;
         let lock = lock(&dir).context("store")?;
         save(&dir.join("config.json"), &config, Keep::Safe).context("store")?;
