@@ -3,10 +3,7 @@
 use anyhow::{Context, Result};
 use step05::{Container, Mount, RunDir, Step, Uts};
 
-use crate::{
-    Cgroup, Controller, Cpu, CpuAcct, Cpus, Cpuset, DeviceRule, Devices, GroupPath, Hierarchy,
-    Memory, MemoryLimit, Pids, PidsLimit, view,
-};
+use crate::{Cgroup, GroupPath, Hierarchy, Limits, view};
 
 /// The flags of step 6.
 #[derive(clap::Args, Debug)]
@@ -16,27 +13,9 @@ pub struct Args {
     #[command(flatten)]
     pub step05: step05::Args,
 
-    /// The most memory the container may have: bytes, or a number with k, m, g or t
-    #[arg(
-        short,
-        long,
-        value_name = "SIZE",
-        help_heading = "Control group",
-        allow_hyphen_values = true
-    )]
-    pub memory: Option<MemoryLimit>,
-
-    /// The most CPU time, as a number of CPUs such as 0.5
-    #[arg(long, value_name = "N", help_heading = "Control group", allow_hyphen_values = true)]
-    pub cpus: Option<Cpus>,
-
-    /// The most processes and threads at a time; -1 is no limit
-    #[arg(long, value_name = "N", help_heading = "Control group", allow_hyphen_values = true)]
-    pub pids_limit: Option<PidsLimit>,
-
-    /// Let the container use devices beyond null, zero, terminals and the like, as in 'c 10:229 rw'
-    #[arg(long, value_name = "RULE", help_heading = "Control group")]
-    pub device_cgroup_rule: Vec<DeviceRule>,
+    /// What the container is held to.
+    #[command(flatten)]
+    pub limits: Limits,
 
     /// When the container has ended, print what it used
     #[arg(long, help_heading = "Control group")]
@@ -61,15 +40,8 @@ impl Step for Args {
         let run_dir =
             container.stack.get_mut::<RunDir>().context("the layers below have a run directory")?;
         let id = run_dir.id().to_owned();
-        let controllers: Vec<Box<dyn Controller>> = vec![
-            Box::new(Memory { limit: self.memory }),
-            Box::new(Cpu { cpus: self.cpus }),
-            Box::new(CpuAcct),
-            Box::new(Cpuset),
-            Box::new(Pids { limit: self.pids_limit }),
-            Box::new(Devices::with(&self.device_cgroup_rule)),
-        ];
-        container.stack.below::<Uts>(Cgroup::new(&id, self.cgroup_parent, controllers));
+        let cgroup = Cgroup::new(&id, self.cgroup_parent, self.limits.controllers());
+        container.stack.below::<Uts>(cgroup);
         if let Some(mount) = container.stack.get_mut::<Mount>() {
             view::add(mount, &Hierarchy::all().context("cgroup")?);
         }

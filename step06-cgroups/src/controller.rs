@@ -31,7 +31,8 @@ pub trait Controller {
         Ok(())
     }
 
-    /// Writes the limits of the container's group, before anyone is in it.
+    /// Writes the limits of the container's group: before anyone is in it, and again where other
+    /// limits are asked for later. What was not asked for stays as it is.
     fn limit(&self, _explain: &Explain, _files: &Files) -> Result<()> {
         Ok(())
     }
@@ -95,7 +96,7 @@ mod tests {
     };
 
     fn memory() -> Box<dyn Controller> {
-        Box::new(Memory { limit: Some("64m".parse().expect("a size")) })
+        Box::new(Memory { limit: Some("64m".parse().expect("a size")), ..Memory::default() })
     }
 
     fn cpu() -> Box<dyn Controller> {
@@ -113,6 +114,7 @@ mod tests {
     #[case(V1, memory(), &[("memory.limit_in_bytes", "67108864"), ("memory.memsw.limit_in_bytes", "67108864")])]
     #[case(V2, memory(), &[("memory.high", "-"), ("memory.max", "67108864")])]
     #[case(V2, memory(), &[("memory.max", "67108864"), ("memory.swap.max", "0")])]
+    #[case(V1, Box::new(Memory { swappiness: Some(5), ..Memory::default() }), &[("memory.swappiness", "5")])]
     #[case(V1, cpu(), &[("cpu.cfs_period_us", "100000"), ("cpu.cfs_quota_us", "50000")])]
     #[case(V2, cpu(), &[("cpu.max", "50000 100000"), ("cpu.weight", "-")])]
     #[case(V1, pids("20"), &[("pids.max", "20")])]

@@ -13,12 +13,19 @@ use std::{str::FromStr, time::Duration};
 use anyhow::{Error, Result, bail};
 use step05::Explain;
 
-use crate::{Controller, Files, Usage, Value, Version};
+use crate::{Controller, Files, Usage, Value, Version, limits::flag};
 
 /// The controller, and the limit that was asked for.
-#[derive(Clone, Debug, Default)]
+#[derive(clap::Args, Clone, Debug, Default)]
+#[group(skip)]
 pub struct Cpu {
-    /// How many CPUs' worth of time the group may use.
+    /// The most CPU time, as a number of CPUs such as 0.5
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = flag("--cpus", Cpus::from_str),
+        allow_hyphen_values = true
+    )]
     pub cpus: Option<Cpus>,
 }
 
@@ -47,13 +54,9 @@ impl FromStr for Cpus {
 
     fn from_str(text: &str) -> Result<Self> {
         match quota(text) {
-            None => bail!("cgroup: --cpus {text:?}: expected a number of CPUs as in 2 or 0.5"),
-            Some(quota) if quota < LEAST => {
-                bail!("cgroup: --cpus {text:?}: expected at least 0.01")
-            }
-            Some(quota) if quota > MOST => {
-                bail!("cgroup: --cpus {text:?}: expected at most 10000")
-            }
+            None => bail!("expected a number of CPUs as in 2 or 0.5"),
+            Some(quota) if quota < LEAST => bail!("expected at least 0.01"),
+            Some(quota) if quota > MOST => bail!("expected at most 10000"),
             Some(quota) => Ok(Self(quota)),
         }
     }
@@ -169,6 +172,6 @@ mod tests {
         text: &str,
     ) {
         let error = text.parse::<Cpus>().expect_err(text).to_string();
-        assert!(error.starts_with(&format!("cgroup: --cpus {text:?}: expected ")), "{error}");
+        assert!(error.starts_with("expected "), "{error}");
     }
 }

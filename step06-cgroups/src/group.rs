@@ -81,6 +81,20 @@ impl Group {
         Ok(())
     }
 
+    /// The group of a container that runs already, by its id and its first process: wherever that
+    /// process is in a group that carries the id, or in one below it.
+    pub fn of(id: &str, first: Pid) -> Result<Self> {
+        let carries_id =
+            |dir: &&Path| dir.file_name().is_some_and(|name| name.to_string_lossy().contains(id));
+        let tree = |hierarchy: Hierarchy| {
+            let dir = hierarchy.own.as_ref()?.ancestors().find(carries_id)?.to_owned();
+            let files = Files { version: hierarchy.version, dir };
+            Some(Tree { hierarchy, files, above: Vec::new(), lock: None })
+        };
+        let trees = Hierarchy::of(&first.to_string())?.into_iter().filter_map(tree).collect();
+        Ok(Self { trees })
+    }
+
     /// The files of the hierarchy in which `controller` works, if it is in one.
     ///
     /// A controller that v2 has without listing it works in v2 unless v1 has it.

@@ -16,7 +16,8 @@
 //! | `device_program.rs` `bpf.rs` | the same for v2: a program, and how the kernel takes it |
 //! | `view.rs` | what the container sees of it at `/sys/fs/cgroup` |
 //! | `stats.rs` | what was used, as a table |
-//! | `group_path.rs`, `cli.rs` | the flags |
+//! | `limits.rs` | all of them, with their flags |
+//! | `group_path.rs`, `cli.rs` | the other flags |
 //!
 //! Left out here, on purpose: asking systemd for a group, which on its machines is the master of
 //! the tree. This step makes its own next to systemd's, as Docker does where it is told to.
@@ -38,6 +39,7 @@ mod files;
 mod group;
 mod group_path;
 mod hierarchy;
+mod limits;
 mod memory;
 mod pids;
 mod stats;
@@ -56,6 +58,7 @@ pub use files::Files;
 pub use group::Group;
 pub use group_path::GroupPath;
 pub use hierarchy::{Hierarchy, Version};
+pub use limits::Limits;
 pub use memory::{Memory, MemoryLimit};
 pub use pids::{Pids, PidsLimit};
 pub use stats::Stats;

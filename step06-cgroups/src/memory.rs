@@ -3,6 +3,7 @@
 //! | | v1 | v2 |
 //! | --- | --- | --- |
 //! | limit | `memory.limit_in_bytes` | `memory.max` |
+//! | willingness to swap | `memory.swappiness` | none of its own |
 //! | limit of RAM and swap | `memory.memsw.limit_in_bytes` (both) | `memory.swap.max` (swap) |
 //! | now, and at most so far | `memory.usage_in_bytes`, `memory.max_usage_in_bytes` | `memory.current`, `memory.peak` |
 //! | processes killed | `oom_kill` in `memory.oom_control` | `oom_kill` in `memory.events` |
@@ -16,13 +17,36 @@ use std::str::FromStr;
 use anyhow::{Context, Error, Result, bail};
 use step05::Explain;
 
-use crate::{Controller, Files, Usage, Value, Version, stats::bytes};
+use crate::{
+    Controller, Files, Usage, Value, Version,
+    limits::{flag, only_in},
+    stats::bytes,
+};
 
 /// The controller, and the limit that was asked for.
-#[derive(Clone, Debug, Default)]
+#[derive(clap::Args, Clone, Debug, Default)]
+#[group(skip)]
 pub struct Memory {
-    /// The most that the group may have, kernel memory and page cache included.
+    /// The most memory the container may have: bytes, or a number with k, m, g or t
+    #[arg(
+        id = "memory",
+        short = 'm',
+        long = "memory",
+        value_name = "SIZE",
+        value_parser = flag("--memory", MemoryLimit::from_str),
+        allow_hyphen_values = true
+    )]
     pub limit: Option<MemoryLimit>,
+
+    /// How willingly the kernel swaps it out: 0 to 100
+    #[arg(
+        id = "swappiness",
+        long = "memory-swappiness",
+        value_name = "N",
+        value_parser = clap::value_parser!(u8).range(..=100),
+        allow_hyphen_values = true
+    )]
+    pub swappiness: Option<u8>,
 }
 
 /// Bytes of memory: `67108864`, `64m`, `1g`.
@@ -51,20 +75,18 @@ impl FromStr for MemoryLimit {
             "m" | "M" => 20,
             "g" | "G" => 30,
             "t" | "T" => 40,
-            _ => bail!("cgroup: --memory {text:?}: {expected}"),
+            _ => bail!("{expected}"),
         };
         if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            bail!("cgroup: --memory {text:?}: {expected}");
+            bail!("{expected}");
         }
         // The kernel counts pages in a signed number.
         let most = i64::MAX.cast_unsigned();
         let number = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(1 << shift));
         match number.filter(|number| *number <= most) {
-            None => bail!("cgroup: --memory {text:?}: expected less than 2^63 bytes"),
+            None => bail!("expected less than 2^63 bytes"),
             Some(number) if number < LEAST => {
-                bail!(
-                    "cgroup: --memory {text:?}: expected at least 512k, or nothing can start in it"
-                )
+                bail!("expected at least 512k, or nothing can start in it")
             }
             Some(number) => Ok(Self(number)),
         }
@@ -77,10 +99,17 @@ impl Controller for Memory {
     }
 
     fn asked(&self) -> Option<&'static str> {
-        self.limit.map(|_| "--memory")
+        let limit = self.limit.map(|_| "--memory");
+        limit.or(self.swappiness.map(|_| "--memory-swappiness"))
     }
 
     fn limit(&self, explain: &Explain, files: &Files) -> Result<()> {
+        if let Some(swappiness) = self.swappiness {
+            if files.version == Version::V2 {
+                return Err(only_in(Version::V1, "--memory-swappiness", "memory.swappiness"));
+            }
+            files.write(explain, "memory.swappiness", swappiness)?;
+        }
         let Some(MemoryLimit(limit)) = self.limit else { return Ok(()) };
         let (ram, swap, no_swap) = match files.version {
             // The second may not be less than the first: that is why it comes second.
@@ -190,6 +219,6 @@ mod tests {
         text: &str,
     ) {
         let error = text.parse::<MemoryLimit>().expect_err(text).to_string();
-        assert!(error.starts_with(&format!("cgroup: --memory {text:?}: expected ")), "{error}");
+        assert!(error.starts_with("expected "), "{error}");
     }
 }

@@ -11,12 +11,20 @@ use std::str::FromStr;
 use anyhow::{Error, Result, bail};
 use step05::Explain;
 
-use crate::{Controller, Files, Usage, Value};
+use crate::{Controller, Files, Usage, Value, limits::flag};
 
 /// The controller, and the limit that was asked for.
-#[derive(Clone, Debug, Default)]
+#[derive(clap::Args, Clone, Debug, Default)]
+#[group(skip)]
 pub struct Pids {
-    /// The most processes and threads at a time.
+    /// The most processes and threads at a time; -1 is no limit
+    #[arg(
+        id = "pids",
+        long = "pids-limit",
+        value_name = "N",
+        value_parser = flag("--pids-limit", PidsLimit::from_str),
+        allow_hyphen_values = true
+    )]
     pub limit: Option<PidsLimit>,
 }
 
@@ -40,7 +48,7 @@ impl FromStr for PidsLimit {
         match text.parse() {
             _ if text == "-1" => Ok(Self::Unlimited),
             Ok(number) if digits && (1..=MOST).contains(&number) => Ok(Self::AtMost(number)),
-            _ => bail!("cgroup: --pids-limit {text:?}: expected 1 to {MOST}, or -1 for no limit"),
+            _ => bail!("expected 1 to {MOST}, or -1 for no limit"),
         }
     }
 }
@@ -109,7 +117,6 @@ mod tests {
         text: &str,
     ) {
         let error = text.parse::<PidsLimit>().expect_err(text).to_string();
-        let expected = "expected 1 to 4194304, or -1 for no limit";
-        assert_eq!(error, format!("cgroup: --pids-limit {text:?}: {expected}"));
+        assert_eq!(error, "expected 1 to 4194304, or -1 for no limit");
     }
 }

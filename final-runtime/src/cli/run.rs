@@ -161,9 +161,9 @@ impl Asked {
         };
         Self {
             limits: Limits {
-                memory: step06.memory.map(|limit| limit.bytes()),
-                cpus: step06.cpus.map(|limit| limit.number()),
-                pids: step06.pids_limit.and_then(|limit| match limit {
+                memory: step06.limits.memory.limit.map(|limit| limit.bytes()),
+                cpus: step06.limits.cpu.cpus.map(|limit| limit.number()),
+                pids: step06.limits.pids.limit.and_then(|limit| match limit {
                     PidsLimit::AtMost(most) => Some(most),
                     PidsLimit::Unlimited => None,
                 }),

@@ -3,28 +3,37 @@
 use std::{path::PathBuf, thread::sleep, time::Duration};
 
 use anyhow::{Context, Result};
-use conformance::{Need::CgroupV1, Sandbox, expect};
+use conformance::{Need::CgroupV1, Sandbox, checkpoint::Test, expect};
 use insta::assert_snapshot;
 use step06::{Controller, DeviceRule, Devices, Explain, Files, Version, bpf, device_program};
 
-use super::{groups, own_group, step06};
+use super::scene::{groups, own_group, step06};
 
-pub fn devices_of_v1(sandbox: &Sandbox) -> Result<()> {
+pub fn tests() -> Vec<Test> {
+    conformance::tests! {
+        devices_of_v1: [Root, CgroupV1("devices")],
+        devices_of_v2: [Root, CgroupV2(""), Other(no_devices_of_v2)],
+        changing_devices_of_v1: [Root, CgroupV1("devices")],
+        changing_devices_of_v2: [Root, CgroupV2(""), Other(no_device_programs)],
+    }
+}
+
+fn devices_of_v1(sandbox: &Sandbox) -> Result<()> {
     default_devices(sandbox)
 }
 
-pub fn devices_of_v2(sandbox: &Sandbox) -> Result<()> {
+fn devices_of_v2(sandbox: &Sandbox) -> Result<()> {
     default_devices(sandbox)
 }
 
 /// Why the kernel takes no programs for devices.
-pub fn no_device_programs() -> Option<String> {
+fn no_device_programs() -> Option<String> {
     let error = bpf::Program::load(&device_program::assemble(&[])).err()?;
     Some(format!("needs eBPF programs for devices: {error}"))
 }
 
 /// Why a container is not held to a program here.
-pub fn no_devices_of_v2() -> Option<String> {
+fn no_devices_of_v2() -> Option<String> {
     let v1 = CgroupV1("devices").missing().is_none();
     v1.then(|| "needs a machine without devices in v1".into()).or_else(no_device_programs)
 }
@@ -62,7 +71,7 @@ fn default_devices(sandbox: &Sandbox) -> Result<()> {
     Ok(())
 }
 
-pub fn changing_devices_of_v1(sandbox: &Sandbox) -> Result<()> {
+fn changing_devices_of_v1(sandbox: &Sandbox) -> Result<()> {
     assert_snapshot!(lists(sandbox, Version::V1)?, @"
     c 1:3 rwm
     c 99:0 r
@@ -71,7 +80,7 @@ pub fn changing_devices_of_v1(sandbox: &Sandbox) -> Result<()> {
 }
 
 /// The kernel asks the programs of v2 also where v1 has the controller.
-pub fn changing_devices_of_v2(sandbox: &Sandbox) -> Result<()> {
+fn changing_devices_of_v2(sandbox: &Sandbox) -> Result<()> {
     lists(sandbox, Version::V2).map(drop)
 }
 

@@ -1,0 +1,60 @@
+//! Every controller, with the flags by which something is asked of it.
+
+use std::fmt::Display;
+
+use anyhow::{Result, anyhow};
+
+use crate::{Controller, Cpu, CpuAcct, Cpuset, DeviceRule, Devices, Memory, Pids, Version};
+
+/// What a container is held to. Each controller has its flags in its own file.
+#[derive(clap::Args, Clone, Debug, Default)]
+#[group(skip)]
+#[command(next_help_heading = "Control group")]
+pub struct Limits {
+    /// RAM and swap.
+    #[command(flatten)]
+    pub memory: Memory,
+
+    /// Time on the CPUs.
+    #[command(flatten)]
+    pub cpu: Cpu,
+
+    /// How many processes.
+    #[command(flatten)]
+    pub pids: Pids,
+
+    /// Let the container use devices beyond null, zero, terminals and the like, as in 'c 10:229 rw'
+    #[arg(long, value_name = "RULE")]
+    pub device_cgroup_rule: Vec<DeviceRule>,
+}
+
+impl Limits {
+    /// All controllers, in the order in which people read of them.
+    pub fn controllers(self) -> Vec<Box<dyn Controller>> {
+        vec![
+            Box::new(self.memory),
+            Box::new(self.cpu),
+            Box::new(CpuAcct),
+            Box::new(Cpuset),
+            Box::new(self.pids),
+            Box::new(Devices::with(&self.device_cgroup_rule)),
+        ]
+    }
+}
+
+/// The parser of a flag's values, whose refusals say which flag and which value it was.
+pub(crate) fn flag<T, E: Display>(
+    name: &'static str,
+    parse: fn(&str) -> Result<T, E>,
+) -> impl Fn(&str) -> Result<T> + Clone {
+    move |text| parse(text).map_err(|error| anyhow!("cgroup: {name} {text:?}: {error}"))
+}
+
+/// The refusal of a setting that the other dialect alone has.
+pub(crate) fn only_in(version: Version, flag: &str, file: &str) -> anyhow::Error {
+    let (has, here) = match version {
+        Version::V1 => ("v1", "v2"),
+        Version::V2 => ("v2", "v1"),
+    };
+    anyhow!("{flag}: cgroup {here} has no such setting (in {has} it is {file})")
+}

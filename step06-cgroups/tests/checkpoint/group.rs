@@ -1,0 +1,165 @@
+//! The group's life: made, joined, in use, killed, removed.
+
+use std::{fs, path::PathBuf};
+
+use anyhow::{Context, Result};
+use conformance::{Sandbox, checkpoint::Test, expect};
+use insta::assert_snapshot;
+use nix::sys::signal::Signal;
+use step06::{Explain, Hierarchy, Version};
+
+use super::scene::{BOTH, first_process, groups, own_group, parents, step06};
+
+pub fn tests() -> Vec<Test> {
+    conformance::tests! {
+        the_command_starts_inside_its_group_in_every_hierarchy: [Root],
+        the_group_is_gone_when_the_container_is: [Root],
+        a_killed_runtime_leaves_groups_that_the_next_one_clears: [Root],
+        thirty_at_once,
+        groups_that_somebody_else_made_stay: [Root],
+        a_group_that_another_process_holds_is_told_of: [Root],
+        a_group_in_use_is_not_cleared_by_another_runtime: [Root],
+        a_group_that_is_there_is_not_taken_over: [Root],
+        killing_a_group_of_v1_ends_all_who_are_in_it: [Root, CgroupV1("memory")],
+        killing_a_group_of_v2_ends_all_who_are_in_it: [Root, CgroupV2("")],
+    }
+}
+
+fn the_command_starts_inside_its_group_in_every_hierarchy(sandbox: &Sandbox) -> Result<()> {
+    let mut container = step06(sandbox).arg("--init").probe(["sleep", "20"]).spawn()?;
+    container.line()?; // its first act
+    let pid = first_process(sandbox)?;
+    let seen = fs::read_to_string(format!("/proc/{pid}/cgroup"))?;
+    for hierarchy in Hierarchy::all()?.iter().filter(|one| one.top().is_some()) {
+        let names = hierarchy.controllers.join(",");
+        let line = seen.lines().find(|line| match hierarchy.version {
+            Version::V1 => line.contains(&format!(":{names}:")),
+            Version::V2 => line.starts_with("0::"),
+        });
+        let group = format!("/{}/", sandbox.cgroup_parent());
+        expect::contains("the group", line.unwrap_or_default(), &group, "cgroups(7)")?;
+    }
+    container.signal(Signal::SIGTERM)?;
+    container.wait()?;
+    Ok(())
+}
+
+fn the_group_is_gone_when_the_container_is(sandbox: &Sandbox) -> Result<()> {
+    for (command, code) in [(["exit", "7"], 7), (["signal", "9"], 137)] {
+        step06(sandbox).arg("--init").probe(command).output()?.code(code)?;
+        let left: Vec<_> = parents(sandbox)?.into_iter().filter(|dir| dir.exists()).collect();
+        expect::equal("what is left", &left, Vec::<PathBuf>::new(), "cgroups(7)")?;
+    }
+    // Also if it never came to be.
+    step06(sandbox).args(["--", "/no/such/command"]).output()?.code(127)?;
+    Ok(())
+}
+
+fn a_killed_runtime_leaves_groups_that_the_next_one_clears(sandbox: &Sandbox) -> Result<()> {
+    let mut container = step06(sandbox).probe(["sleep", "20"]).spawn()?;
+    container.line()?;
+    let before = groups(sandbox)?;
+    container.signal(Signal::SIGKILL)?;
+    container.wait()?;
+    expect::equal("what the killed runtime left", &groups(sandbox)?, before, "cgroups(7)")?;
+    step06(sandbox).probe(["exit", "0"]).output()?.success()?;
+    expect::equal("what is left now", &groups(sandbox)?, Vec::<PathBuf>::new(), "flock(2)")
+}
+
+fn thirty_at_once(sandbox: &Sandbox) -> Result<()> {
+    let start = |_| step06(sandbox).probe(["exit", "0"]).spawn();
+    let containers = (0..30).map(start).collect::<Result<Vec<_>>>()?;
+    for container in containers {
+        let outcome = container.wait()?;
+        outcome.success()?;
+        expect::equal("what it said", &outcome.stderr(), String::new(), "cgroups(7)")?;
+    }
+    Ok(())
+}
+
+fn groups_that_somebody_else_made_stay(sandbox: &Sandbox) -> Result<()> {
+    let foreign = || Ok::<_, anyhow::Error>(parents(sandbox)?.into_iter().map(|dir| dir.join("x")));
+    for dir in foreign()? {
+        fs::create_dir_all(dir)?;
+    }
+    let ran = step06(sandbox).probe(["exit", "0"]).output();
+    let there = foreign()?.all(|dir| dir.is_dir());
+    let _ = foreign()?.try_for_each(fs::remove_dir);
+    let ran_again = step06(sandbox).probe(["exit", "0"]).output();
+    let parents_there = parents(sandbox)?.iter().all(|dir| dir.is_dir());
+    parents(sandbox)?.into_iter().try_for_each(fs::remove_dir)?;
+    ran?.success()?;
+    ran_again?.success()?;
+    expect::that("the group is still there", there, &sandbox.cgroup_parent(), "mkdir(2)")?;
+    expect::that("so is the parent", parents_there, &sandbox.cgroup_parent(), "mkdir(2)")
+}
+
+/// Somebody on the host puts a process of their own into the container's group.
+fn a_group_that_another_process_holds_is_told_of(sandbox: &Sandbox) -> Result<()> {
+    let mut outsider = sandbox.probe(["sleep", "20"]).spawn()?;
+    outsider.line()?;
+    let mut container = step06(sandbox).arg("--init").probe(["sleep", "20"]).spawn()?;
+    container.line()?;
+    let group = groups(sandbox)?.remove(0);
+    fs::write(group.join("cgroup.procs"), outsider.pid().to_string())?;
+    container.signal(Signal::SIGTERM)?;
+    let line = container.wait()?.stderr();
+    let said = line.replace(&group.display().to_string(), "GROUP");
+    let said = said.replace(&outsider.pid().to_string(), "PID");
+    assert_snapshot!(said, @"step06: cgroup: still in use by process PID (probe): removing the group GROUP: Device or resource busy (os error 16)");
+    // It is not the runtime's to kill. When it has gone, the next run clears the group away.
+    outsider.signal(Signal::SIGKILL)?;
+    outsider.wait()?;
+    step06(sandbox).probe(["exit", "0"]).output()?.success()?;
+    Ok(())
+}
+
+/// Two runtimes whose run directories are not the same do not know of each other.
+fn a_group_in_use_is_not_cleared_by_another_runtime(sandbox: &Sandbox) -> Result<()> {
+    let group = own_group(sandbox, "in-use", &BOTH)?;
+    let before = groups(sandbox)?;
+    step06(sandbox).probe(["exit", "0"]).output()?.success()?;
+    expect::equal("the groups", &groups(sandbox)?, before, "flock(2)")?;
+    drop(group); // without removing it, as if killed
+    step06(sandbox).probe(["exit", "0"]).output()?.success()?;
+    expect::equal("what is left now", &groups(sandbox)?, Vec::<PathBuf>::new(), "flock(2)")
+}
+
+fn a_group_that_is_there_is_not_taken_over(sandbox: &Sandbox) -> Result<()> {
+    let mut group = own_group(sandbox, "mine", &BOTH)?;
+    let error = own_group(sandbox, "mine", &BOTH).err().context("the second group was made")?;
+    let first = groups(sandbox)?.remove(0);
+    let said = format!("{error:#}").replace(&first.display().to_string(), "GROUP");
+    group.remove(&Explain::new(false))?;
+    assert_snapshot!(said, @"making the group GROUP: File exists (os error 17)");
+    Ok(())
+}
+
+fn killing_a_group_of_v1_ends_all_who_are_in_it(sandbox: &Sandbox) -> Result<()> {
+    killing_a_group(sandbox, Version::V1)
+}
+
+fn killing_a_group_of_v2_ends_all_who_are_in_it(sandbox: &Sandbox) -> Result<()> {
+    killing_a_group(sandbox, Version::V2)
+}
+
+fn killing_a_group(sandbox: &Sandbox, version: Version) -> Result<()> {
+    let mut group = own_group(sandbox, "doomed", &[version])?;
+    let victims = [(); 3].map(|()| sandbox.probe(["sleep", "20"]).spawn());
+    let mut victims = victims.into_iter().collect::<Result<Vec<_>>>()?;
+    victims.iter_mut().try_for_each(|victim| victim.line().map(drop))?;
+    let mut pids: Vec<_> = victims.iter().map(conformance::Running::pid).collect();
+    pids.sort_unstable();
+    for (dir, pid) in groups(sandbox)?.iter().flat_map(|dir| pids.iter().map(move |pid| (dir, pid)))
+    {
+        fs::write(dir.join("cgroup.procs"), pid.to_string())?;
+    }
+    expect::equal("who is in it", &group.processes(), pids, "cgroups(7)")?;
+    group.kill(&Explain::new(false))?;
+    expect::equal("who is in it now", &group.processes(), vec![], "cgroups(7)")?;
+    for victim in victims {
+        let end = victim.wait()?.end;
+        expect::equal("how they ended", &end, conformance::End::Signal(9), "signal(7)")?;
+    }
+    group.remove(&Explain::new(false))
+}

@@ -1,0 +1,84 @@
+//! What was used, as a table.
+
+use anyhow::{Context, Result};
+use conformance::{Outcome, Sandbox, checkpoint::Test, expect};
+use insta::assert_snapshot;
+
+use super::scene::step06;
+
+pub fn tests() -> Vec<Test> {
+    conformance::tests! {
+        stats_are_what_was_used: [Root],
+    }
+}
+
+/// The value of one line of the table.
+pub fn stat(outcome: &Outcome, controller: &str, what: &str) -> Result<String> {
+    Ok(stat_and_unit(outcome, controller, what)?.0)
+}
+
+fn stat_and_unit(outcome: &Outcome, controller: &str, what: &str) -> Result<(String, String)> {
+    let stderr = outcome.stderr();
+    let line = stderr.lines().find(|line| {
+        let mut words = line.split_whitespace();
+        (words.next(), words.next()) == (Some(controller), Some(what))
+    });
+    let line = line.with_context(|| format!("no {controller} {what} in {stderr}"))?;
+    let mut words = line.split_whitespace().skip(2).map(String::from);
+    words.next().zip(words.next()).with_context(|| format!("no value in {line}"))
+}
+
+/// A value of the table that is a time.
+pub fn seconds(outcome: &Outcome, controller: &str, what: &str) -> Result<f64> {
+    let (number, unit) = stat_and_unit(outcome, controller, what)?;
+    let number: f64 = number.parse()?;
+    Ok(match unit.as_str() {
+        "s" => number,
+        "ms" => number / 1e3,
+        _ => number / 1e6,
+    })
+}
+
+/// The table, with `…` for the values that differ from run to run.
+fn table(outcome: &Outcome) -> String {
+    let line = |line: &str| match line.starts_with("CONTROLLER") {
+        true => line.to_string(),
+        false => format!("{:<23}…  {}", &line[..23], line[34..].trim_start()),
+    };
+    // The last two are new in Linux 6.9 and 6.12.
+    let old = |line: &&str| !line.starts_with("pids        peak") && !line.contains("refused");
+    outcome.stderr().lines().filter(old).map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn stats_are_what_was_used(sandbox: &Sandbox) -> Result<()> {
+    let limits = ["--memory", "64m", "--cpus", "1.5", "--pids-limit", "20", "--stats"];
+    let eaten = step06(sandbox).args(limits).probe(["eat-memory", "10"]).output()?;
+    eaten.success()?;
+    assert_snapshot!(table(&eaten), @r#"
+    CONTROLLER  COUNTED    VALUE      LIMIT
+    memory      current    …  64 MiB
+    memory      peak       …  64 MiB
+    memory      oom-kills  …  -
+    cpu         periods    …  1.5 CPU
+    cpu         throttled  …  -
+    cpu         waited     …  -
+    cpuacct     usage      …  -
+    cpuacct     user       …  -
+    cpuacct     system     …  -
+    pids        current    …  20
+    "#);
+    let peak: f64 = stat(&eaten, "memory", "peak")?.parse()?;
+    expect::that("10 MiB were eaten", (10.0..16.0).contains(&peak), &peak, "cgroups(7)")?;
+
+    let bombed = step06(sandbox).args(limits).probe(["fork-bomb", "50"]).output()?;
+    if bombed.stderr().contains("pids        peak") {
+        expect::equal("the peak", &stat(&bombed, "pids", "peak")?, "20", "cgroups(7)")?;
+        expect::equal("the refusals", &stat(&bombed, "pids", "refused")?, "1", "cgroups(7)")?;
+    }
+
+    let burnt = step06(sandbox).arg("--stats").probe(["burn", "1"]).output()?;
+    let said = burnt.json()?["milliseconds"].as_f64().context("a number")? / 1e3;
+    let counted = seconds(&burnt, "cpuacct", "usage")?;
+    let agree = (counted - said).abs() < 0.1;
+    expect::that("both count the same", agree, &(said, counted), "cgroups(7)")
+}

@@ -1,0 +1,129 @@
+//! What the program says: refusals, help, `--explain`.
+
+use anyhow::{Context, Result};
+use conformance::{Sandbox, checkpoint::Test};
+use insta::assert_snapshot;
+use step06::Hierarchy;
+
+use super::scene::{STEP06, step06};
+
+pub fn tests() -> Vec<Test> {
+    conformance::tests! {
+        values_that_are_none_are_refused,
+        the_help_tells_of_the_limits,
+        explain_tells_every_act_on_v1: [CgroupV1("memory")],
+        explain_tells_every_act_on_v2: [CgroupV2("memory")],
+    }
+}
+
+fn values_that_are_none_are_refused(sandbox: &Sandbox) -> Result<()> {
+    let mut said = String::new();
+    for args in [
+        ["--memory", "much"],
+        ["--memory", "-1"],
+        ["--memory", "4k"],
+        ["--memory", "16777216t"],
+        ["--cpus", "1e3"],
+        ["--cpus", "0"],
+        ["--cpus", "20000"],
+        ["--pids-limit", "0"],
+        ["--pids-limit", "4294967297"],
+        ["--device-cgroup-rule", "c 1:3"],
+        ["--device-cgroup-rule", "c 9999:3 r"],
+        ["--cgroup-parent", "../.."],
+        ["--cgroup-parent", "/system.slice"],
+    ] {
+        let run = sandbox.run(STEP06).args(args).probe(["exit", "0"]);
+        said += &run.output()?.error_line(125)?;
+        said += "\n";
+    }
+    assert_snapshot!(said, @r#"
+    step06: cgroup: --memory "much": expected bytes, or a number with k, m, g or t as in 64m
+    step06: cgroup: --memory "-1": expected bytes, or a number with k, m, g or t as in 64m
+    step06: cgroup: --memory "4k": expected at least 512k, or nothing can start in it
+    step06: cgroup: --memory "16777216t": expected less than 2^63 bytes
+    step06: cgroup: --cpus "1e3": expected a number of CPUs as in 2 or 0.5
+    step06: cgroup: --cpus "0": expected at least 0.01
+    step06: cgroup: --cpus "20000": expected at most 10000
+    step06: cgroup: --pids-limit "0": expected 1 to 4194304, or -1 for no limit
+    step06: cgroup: --pids-limit "4294967297": expected 1 to 4194304, or -1 for no limit
+    step06: cgroup: --device-cgroup-rule "c 1:3": expected TYPE MAJOR:MINOR ACCESS as in 'c 1:3 rwm' (a type is a, b or c; a number may be *)
+    step06: cgroup: --device-cgroup-rule "c 9999:3 r": expected TYPE MAJOR:MINOR ACCESS as in 'c 1:3 rwm' (a type is a, b or c; a number may be *)
+    step06: cgroup: --cgroup-parent "../..": expected NAME or NAME/NAME… of letters, digits and _ . : @ -
+    step06: cgroup: --cgroup-parent "/system.slice": expected NAME or NAME/NAME… of letters, digits and _ . : @ -
+    "#);
+    Ok(())
+}
+
+fn the_help_tells_of_the_limits(sandbox: &Sandbox) -> Result<()> {
+    let help = sandbox.run(STEP06).arg("--help").output()?;
+    help.success()?;
+    let help = help.stdout();
+    let (_, section) = help.split_once("Control group:").context("no section of its own")?;
+    let section = section.split("\n\n").next().unwrap_or_default();
+    assert_snapshot!(section.trim_start_matches('\n'), @r#"
+      -m, --memory <SIZE>              The most memory the container may have: bytes, or a number with k, m, g or t
+          --memory-swappiness <N>      How willingly the kernel swaps it out: 0 to 100
+          --cpus <N>                   The most CPU time, as a number of CPUs such as 0.5
+          --pids-limit <N>             The most processes and threads at a time; -1 is no limit
+          --device-cgroup-rule <RULE>  Let the container use devices beyond null, zero, terminals and the like, as in 'c 10:229 rw'
+          --stats                      When the container has ended, print what it used
+          --cgroup-parent <NAME>       The group to make the container's group in [default: layers]
+    "#);
+    Ok(())
+}
+
+/// What of a `--explain` is about one hierarchy, with the groups' names taken out.
+fn explained(sandbox: &Sandbox, hierarchy: &Hierarchy, args: &[&str]) -> Result<String> {
+    let outcome = step06(sandbox).arg("--explain").args(args).probe(["exit", "0"]).output()?;
+    outcome.success()?;
+    let parent = hierarchy.mount_point.join(sandbox.cgroup_parent()).display().to_string();
+    let tell = |line: &str| {
+        let (head, tail) = line.split_once(&parent)?;
+        let mut names = tail.splitn(3, '/').skip(1);
+        let (name, file) = (names.next(), names.next());
+        let name = name.map(|name| if name.contains('.') { name } else { "ID" });
+        let path: Vec<_> = [Some("PARENT"), name, file].into_iter().flatten().collect();
+        Some(format!("{head}{}", path.join("/")))
+    };
+    Ok(outcome.stderr().lines().filter_map(tell).collect::<Vec<_>>().join("\n"))
+}
+
+fn explain_tells_every_act_on_v1(sandbox: &Sandbox) -> Result<()> {
+    let memory = Hierarchy::all()?.into_iter().find(|one| one.has("memory"));
+    let said = explained(sandbox, &memory.context("no memory")?, &["--memory", "64m"])?;
+    // Not every kernel counts swap.
+    let said: Vec<_> = said.lines().filter(|line| !line.contains("memsw")).collect();
+    let said = said.join("\n");
+    assert_snapshot!(said, @r#"
+    host       cgroup        mkdir --mode=1755 PARENT
+    host       cgroup        mkdir --mode=1755 PARENT/ID
+    host       cgroup        echo 67108864 > PARENT/ID/memory.limit_in_bytes
+    container  cgroup        echo 0 > PARENT/ID/tasks
+    host       cgroup        rmdir PARENT/ID
+    host       cgroup        rmdir PARENT
+    "#);
+    Ok(())
+}
+
+fn explain_tells_every_act_on_v2(sandbox: &Sandbox) -> Result<()> {
+    let memory = Hierarchy::all()?.into_iter().find(|one| one.has("memory"));
+    let said = explained(sandbox, &memory.context("no memory")?, &["--memory", "64m"])?;
+    // Not every kernel counts swap, or takes programs for devices.
+    let everywhere =
+        |line: &&str| !["memory.swap", "device", "bpf"].iter().any(|it| line.contains(it));
+    let said: Vec<_> = said.lines().filter(everywhere).collect();
+    let said = said.join("\n");
+    assert_snapshot!(said, @r#"
+    host       cgroup        mkdir --mode=1755 PARENT
+    host       cgroup        mkdir --mode=1755 PARENT/ID
+    host       cgroup        echo +memory > PARENT/cgroup.subtree_control
+    host       cgroup        echo +cpu > PARENT/cgroup.subtree_control
+    host       cgroup        echo +pids > PARENT/cgroup.subtree_control
+    host       cgroup        echo 67108864 > PARENT/ID/memory.max
+    container  cgroup        echo 0 > PARENT/ID/cgroup.procs  # clone3 has done it
+    host       cgroup        rmdir PARENT/ID
+    host       cgroup        rmdir PARENT
+    "#);
+    Ok(())
+}
