@@ -1,22 +1,4 @@
 //! `final-runtime`: a container runtime made of the seven steps.
-//!
-//! | folder | subject |
-//! | --- | --- |
-//! | `cli/` | one file a verb |
-//! | `layers/` | the layers that the steps do not have |
-//! | `lifecycle/` | what is written down of a container, and who looks after it |
-//! | `image/` | what containers are made from |
-//! | `store.rs` | where all of it is kept |
-//! | `account.rs` | users by name |
-//! | `own_binary.rs` | keeping this program out of containers' reach |
-
-mod account;
-mod cli;
-mod image;
-mod layers;
-mod lifecycle;
-mod own_binary;
-mod store;
 
 use std::{
     io::{Write, stderr},
@@ -24,6 +6,7 @@ use std::{
 };
 
 use clap::{Parser, error::ErrorKind};
+use final_runtime::cli;
 use step07::{Failure, one_line};
 
 fn main() -> ExitCode {

@@ -1,0 +1,21 @@
+//! A container runtime made of the seven steps: all of the program but its `main`.
+//!
+//! | folder | subject |
+//! | --- | --- |
+//! | `cli/` | one file a verb |
+//! | `layers/` | the layers that the steps do not have |
+//! | `lifecycle/` | what is written down of a container, and who looks after it |
+//! | `image/` | what containers are made from |
+//! | `storage/` | drivers that make root file systems of layers |
+//! | `store.rs` | where all of it is kept |
+//! | `account.rs` | users by name |
+//! | `own_binary.rs` | keeping this program out of containers' reach |
+
+mod account;
+pub mod cli;
+pub mod image;
+mod layers;
+mod lifecycle;
+mod own_binary;
+pub mod storage;
+mod store;
