@@ -30,13 +30,15 @@ impl Page {
 
     /// All of them, by name.
     pub fn all() -> Result<Vec<Self>> {
-        let mut names = Vec::new();
-        for entry in fs::read_dir(folder().join("src")).context("reading book/src")? {
-            let name = entry?.file_name().to_string_lossy().into_owned();
-            names.extend(name.ends_with(".md").then_some(name));
-        }
+        let mut names = names(Path::new(""))?;
         names.sort();
         names.iter().map(|name| Self::read(name)).collect()
+    }
+
+    /// What a link on this page, or an include, names: links are relative to the page's folder.
+    pub fn relative(&self, link: &str) -> String {
+        let dir = Path::new(&self.name).parent().unwrap_or(Path::new(""));
+        dir.join(link).to_string_lossy().into_owned()
     }
 
     /// The lines outside of code blocks, each with its number and without its inline code.
@@ -67,6 +69,22 @@ impl Page {
     pub fn at(&self, line: usize) -> String {
         format!("book/src/{}:{line}", self.name)
     }
+}
+
+/// The pages in a folder below `book/src`, and in those below it.
+fn names(below: &Path) -> Result<Vec<String>> {
+    let dir = folder().join("src").join(below);
+    let mut names = Vec::new();
+    for entry in fs::read_dir(&dir).with_context(|| format!("reading {}", dir.display()))? {
+        let entry = entry?;
+        let path = below.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            names.extend(self::names(&path)?);
+        } else if path.extension().is_some_and(|extension| extension == "md") {
+            names.push(path.to_string_lossy().into_owned());
+        }
+    }
+    Ok(names)
 }
 
 fn fragment(heading: &str) -> String {

@@ -62,11 +62,11 @@ pub fn every_link_leads_somewhere() -> Result<()> {
     for page in Page::all()? {
         for (line, link) in links(&page).filter(|(_, link)| !link.contains("://")) {
             let (name, fragment) = link.split_once('#').unwrap_or((&link, ""));
-            let target = if name.is_empty() { &page.name } else { name };
-            let path = folder().join("src").join(target);
+            let target = if name.is_empty() { page.name.clone() } else { page.relative(name) };
+            let path = folder().join("src").join(&target);
             ensure!(path.is_file(), "{}: {target} is not there", page.at(line));
             if !fragment.is_empty() {
-                let there = Page::read(target)?.fragments();
+                let there = Page::read(&target)?.fragments();
                 let at = page.at(line);
                 ensure!(
                     there.iter().any(|one| one == fragment),
@@ -162,7 +162,10 @@ fn includes(page: &Page) -> Result<Vec<(usize, Include)>> {
             .iter()
             .any(|anchor| anchor.starts_with(|c: char| c.is_ascii_digit() || c == ':'));
         ensure!(!by_line, "{}: includes lines by number", page.at(number));
-        all.push((number, Include { path: folder().join("src").join(path), anchor }));
+        all.push((
+            number,
+            Include { path: folder().join("src").join(page.relative(path)), anchor },
+        ));
     }
     Ok(all)
 }
