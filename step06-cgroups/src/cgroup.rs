@@ -59,11 +59,10 @@ impl Cgroup {
         let with_top = |one: Hierarchy| one.top().map(|top| (one, top));
         let usable: Vec<_> = all.iter().cloned().filter_map(with_top).collect();
         for controller in &self.controllers {
-            let name = controller.name();
             let Some(flag) = controller.asked() else { continue };
             let found = usable.iter().any(|(one, _)| one.serves(controller.as_ref()));
             if !found {
-                bail!("{flag}: {}", why_not(name, &all));
+                bail!("{flag}: {}", why_not(controller.as_ref(), &all));
             }
         }
         if usable.is_empty() {
@@ -126,15 +125,18 @@ impl Layer for Cgroup {
 }
 
 /// Why none of the hierarchies that the caller may use has this controller.
-fn why_not(controller: &str, all: &[Hierarchy]) -> String {
+fn why_not(controller: &dyn Controller, all: &[Hierarchy]) -> String {
     let in_root = |one: &&Hierarchy| {
         let listed = fs::read_to_string(one.mount_point.join("cgroup.controllers"));
-        listed.unwrap_or_default().split_whitespace().any(|one| one == controller)
+        let name = controller.name_in(Version::V2);
+        listed.unwrap_or_default().split_whitespace().any(|one| one == name)
     };
-    let v1 = all.iter().find(|one| one.version == Version::V1 && one.has(controller));
+    let v1 = all.iter().find(|one| one.version == Version::V1 && one.lists(controller));
     let Some(one) = v1.or_else(|| all.iter().find(in_root)) else {
-        return format!("no cgroup hierarchy that is mounted here has the {controller} controller");
+        let name = controller.name();
+        return format!("no cgroup hierarchy that is mounted here has the {name} controller");
     };
+    let controller = controller.name_in(one.version);
     if let Some(top) = one.top() {
         let above = top.parent().unwrap_or(&top).join("cgroup.subtree_control");
         return format!(

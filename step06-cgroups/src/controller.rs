@@ -7,12 +7,17 @@ use std::time::Duration;
 use anyhow::Result;
 use step05::Explain;
 
-use crate::Files;
+use crate::{Files, Version};
 
 /// A controller, together with what was asked of it for one container.
 pub trait Controller {
     /// The kernel's name for it, as in `/proc/cgroups` and `cgroup.controllers`.
     fn name(&self) -> &'static str;
+
+    /// Its name in one of the dialects: some were given another in v2.
+    fn name_in(&self, _version: Version) -> &'static str {
+        self.name()
+    }
 
     /// Whether in v2 it has to be enabled, group by group, from the root down. Others are in every
     /// group of v2 without asking, and `cgroup.controllers` does not list them.
@@ -90,7 +95,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        Cpu, CpuAcct, Cpuset, Memory, Pids, Version,
+        Cpu, CpuAcct, Cpuset, Memory, Pids,
         Version::{V1, V2},
         files::fake::Fake,
     };

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use step05::Explain;
 
 use crate::{
-    Controller,
+    Controller, Version,
     files::{echo, write},
 };
 
@@ -23,11 +23,12 @@ pub fn enable<'a>(
 ) -> Result<()> {
     let file = dir.join("cgroup.subtree_control");
     let given = fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
+    let name = |one: &dyn Controller| one.name_in(Version::V2);
     let missing = |one: &&dyn Controller| {
-        one.listed() && !given.split_whitespace().any(|given| given == one.name())
+        one.listed() && !given.split_whitespace().any(|given| given == name(*one))
     };
     for controller in controllers.filter(missing) {
-        let enabled = enable_one(explain, dir, controller.name());
+        let enabled = enable_one(explain, dir, name(controller));
         match (enabled, controller.asked()) {
             (Err(error), Some(flag)) => return Err(error).context(flag),
             (Err(error), None) => explain.say(format_args!("# not counted: {error:#}")),

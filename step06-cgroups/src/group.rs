@@ -68,7 +68,7 @@ impl Group {
         let tree = self.trees.last().expect("just pushed");
 
         // Now that it is there, the groups above it are not empty, and nobody removes them.
-        let here = || controllers.iter().filter(|one| tree.hierarchy.has(one.name()));
+        let here = || controllers.iter().filter(|one| tree.hierarchy.lists(one.as_ref()));
         if tree.hierarchy.version == Version::V2 {
             for dir in std::iter::once(top).chain(tree.above.iter().map(PathBuf::as_path)) {
                 enable::enable(explain, dir, here().map(Box::as_ref))?;
@@ -99,7 +99,7 @@ impl Group {
     ///
     /// A controller that v2 has without listing it works in v2 unless v1 has it.
     pub fn files(&self, controller: &dyn Controller) -> Option<&Files> {
-        let listed = self.trees.iter().find(|tree| tree.hierarchy.has(controller.name()));
+        let listed = self.trees.iter().find(|tree| tree.hierarchy.lists(controller));
         let v2 = || self.trees.iter().find(|tree| tree.files.version == Version::V2);
         let tree = listed.or_else(|| v2().filter(|_| !controller.listed()))?;
         Some(&tree.files)

@@ -59,14 +59,19 @@ impl Hierarchy {
         Ok(all)
     }
 
-    /// Whether this is where `controller` lives.
+    /// Whether this is where the controller of this name lives.
     pub fn has(&self, controller: &str) -> bool {
         self.controllers.iter().any(|one| one == controller)
     }
 
+    /// Whether this is where `controller` lives.
+    pub fn lists(&self, controller: &dyn Controller) -> bool {
+        self.has(controller.name_in(self.version))
+    }
+
     /// Whether `controller` could work here: it lives here, or is one that v2 has without listing it.
     pub fn serves(&self, controller: &dyn Controller) -> bool {
-        self.has(controller.name()) || self.version == Version::V2 && !controller.listed()
+        self.lists(controller) || self.version == Version::V2 && !controller.listed()
     }
 
     /// The highest group, from the caller's own upwards, in which the caller may make groups and

@@ -15,8 +15,8 @@ impl Stats {
     pub fn read(group: &Group, controllers: &[Box<dyn Controller>]) -> Result<Self> {
         let mut all = Vec::new();
         for controller in controllers {
-            let name = controller.name();
             if let Some(files) = group.files(controller.as_ref()) {
+                let name = controller.name_in(files.version);
                 all.push((
                     name,
                     controller.usage(files).with_context(|| format!("reading {name}"))?,
