@@ -8,7 +8,7 @@
 //!
 //! | file | verbs |
 //! | --- | --- |
-//! | `report.rs` | `report [PART]…`: all that can be seen from inside |
+//! | `report/` | `report [PART]…`: all that can be seen from inside |
 //! | `process.rs` | `exit N`, `signal N`, `sleep SECONDS`, `nap SECONDS`, `echo TEXT…`, `show-args ARGS…`, `trap`, `wait`, `count-signals SECONDS`, `orphans N`, `fork-bomb MAX`, `background VERB…`, `orphan VERB…`, `exec CMD…`, `in-user-namespace VERB…`, `seq A… -- B…` |
 //! | `load.rs` | `eat-memory MIB`, `burn SECONDS` |
 //! | `files.rs` | `cat`, `write PATH TEXT`, `append`, `ls`, `stat`, `mkdir`, `rm`, `mv`, `ln`, `chmod`, `chown` |
@@ -16,7 +16,7 @@
 //! | `tree.rs` | `tree DIR [LEFT-OUT]…`, `fifo PATH`, `device PATH MAJOR MINOR`, `sparse PATH OFFSET TEXT`, `mtime PATH SECONDS`, `set-xattr PATH NAME VALUE`, `get-xattr PATH NAME` |
 //! | `ipc.rs` | `mq-make NAME`, `mq-look NAME`, `msg-make KEY`, `msg-look KEY`, `shm-…`, `sem-…` |
 //! | `net.rs` | `connect`, `listen`, `udp-send`, `udp-listen`, `abstract-connect`, `abstract-listen`, `resolve` |
-//! | `attempt.rs` | `try WHAT[=ARG]…`: what ought to be impossible, and how it was refused |
+//! | `attempt/` | `try WHAT[=ARG]…`: what ought to be impossible, and how it was refused |
 //! | `json.rs`, `sys.rs` | JSON, and the C library |
 
 mod attempt;
