@@ -2,7 +2,7 @@
 //!
 //! Each controller is one file of this crate, with both dialects in it side by side.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use anyhow::Result;
 use step05::Explain;
@@ -56,8 +56,8 @@ pub trait Controller {
 /// One number that a controller knows of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Usage {
-    /// What it counts, in one word.
-    pub what: &'static str,
+    /// What it counts, in one word, or of which thing it counts it.
+    pub what: Cow<'static, str>,
     /// How much it was.
     pub value: Value,
     /// How much it may be; `None` is no limit.
@@ -66,8 +66,8 @@ pub struct Usage {
 
 impl Usage {
     /// A number that has no limit.
-    pub fn of(what: &'static str, value: Value) -> Self {
-        Self { what, value, limit: None }
+    pub fn of(what: impl Into<Cow<'static, str>>, value: Value) -> Self {
+        Self { what: what.into(), value, limit: None }
     }
 
     /// The same with a limit, if there is one.
