@@ -17,7 +17,7 @@
 //! | `view.rs` | what the container sees of it at `/sys/fs/cgroup` |
 //! | `stats.rs` | what was used, as a table |
 //! | `limits.rs` | all of them, with their flags |
-//! | `group_path.rs`, `cli.rs` | the other flags |
+//! | `size.rs`, `group_path.rs`, `cli.rs` | how bytes are told, and the other flags |
 //!
 //! Left out here, on purpose: asking systemd for a group, which on its machines is the master of
 //! the tree. This step makes its own next to systemd's, as Docker does where it is told to.
@@ -42,6 +42,7 @@ mod hierarchy;
 mod limits;
 mod memory;
 mod pids;
+mod size;
 mod stats;
 pub mod view;
 

@@ -20,6 +20,7 @@ use step05::Explain;
 use crate::{
     Controller, Files, Usage, Value, Version,
     limits::{flag, only_in},
+    size::size,
     stats::bytes,
 };
 
@@ -67,28 +68,9 @@ impl FromStr for MemoryLimit {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let expected = "expected bytes, or a number with k, m, g or t as in 64m";
-        let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-        let shift = match &text[digits.len()..] {
-            "" | "b" | "B" => 0,
-            "k" | "K" => 10,
-            "m" | "M" => 20,
-            "g" | "G" => 30,
-            "t" | "T" => 40,
-            _ => bail!("{expected}"),
-        };
-        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            bail!("{expected}");
-        }
-        // The kernel counts pages in a signed number.
-        let most = i64::MAX.cast_unsigned();
-        let number = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(1 << shift));
-        match number.filter(|number| *number <= most) {
-            None => bail!("expected less than 2^63 bytes"),
-            Some(number) if number < LEAST => {
-                bail!("expected at least 512k, or nothing can start in it")
-            }
-            Some(number) => Ok(Self(number)),
+        match size(text)? {
+            number if number < LEAST => bail!("expected at least 512k, or nothing can start in it"),
+            number => Ok(Self(number)),
         }
     }
 }
@@ -175,14 +157,8 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case("67108864", 64 << 20)]
-    #[case("1048576b", 1 << 20)]
     #[case("512k", 512 << 10)]
     #[case("64m", 64 << 20)]
-    #[case("64M", 64 << 20)]
-    #[case("1g", 1 << 30)]
-    #[case("2T", 2 << 40)]
-    #[case("0064m", 64 << 20)]
     #[case("9223372036854775807", i64::MAX.cast_unsigned())]
     fn sizes(#[case] text: &str, #[case] bytes: u64) {
         assert_eq!(text.parse::<MemoryLimit>().expect(text), MemoryLimit(bytes));
@@ -190,32 +166,7 @@ mod tests {
 
     #[rstest]
     fn no_sizes(
-        #[values(
-            "",
-            " ",
-            "m",
-            "-1",
-            "-1m",
-            "+64m",
-            "64 m",
-            "64mb",
-            "64MiB",
-            "1.5g",
-            "1e9",
-            "0x10",
-            "64p",
-            "max",
-            "unlimited",
-            "0",
-            "0m",
-            "4k",
-            "511k",
-            "524287",
-            "9223372036854775808",
-            "18446744073709551616",
-            "8388608t",
-            "99999999999999999999g"
-        )]
+        #[values("", "-1", "64mb", "0", "0m", "4k", "511k", "524287", "9223372036854775808")]
         text: &str,
     ) {
         let error = text.parse::<MemoryLimit>().expect_err(text).to_string();
