@@ -4,6 +4,7 @@ use std::{
     collections::BTreeSet,
     env,
     fs::{self, DirBuilder, Permissions},
+    io::ErrorKind,
     os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
 };
@@ -11,7 +12,7 @@ use std::{
 use anyhow::{Context, Result};
 use clap::Parser;
 use nix::unistd::{AccessFlags, access, geteuid};
-use step07::{Cli, Step};
+use step07::{Cli, Stack, Step, UserNamespace, Userns, errand};
 
 use crate::{image::Images, lifecycle::containers::Containers};
 
@@ -61,6 +62,24 @@ pub fn make_dir(dir: &Path) -> Result<()> {
         fs::set_permissions(dir, Permissions::from_mode(0o711))
     };
     make().with_context(|| format!("store: making {}", dir.display()))
+}
+
+/// Removes a directory of the store and all that is in it; one that is not there is no error.
+///
+/// An ordinary user's container may have files of subordinate ids, which only the root of a user
+/// namespace may remove.
+pub fn remove_tree(dir: &Path) -> Result<()> {
+    let doing = format!("store: removing {}", dir.display());
+    match fs::remove_dir_all(dir) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            let dir = dir.to_owned();
+            let mut layers = Stack::default();
+            layers.top(UserNamespace::new(Userns::Auto));
+            errand::run("store", layers, move || fs::remove_dir_all(dir).context(doing))
+        }
+        removed => removed.context(doing),
+    }
 }
 
 /// `/var/lib/final-runtime` for root; else below `$XDG_DATA_HOME` or `~/.local/share`.

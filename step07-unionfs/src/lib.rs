@@ -43,6 +43,7 @@ pub use cli::Args;
 pub use commit::vacant;
 pub use diff::{Change, Kind};
 pub use handoff::Handoff;
+pub use options::Parts;
 pub use overlay::Overlay;
 pub use step06::{self, *};
 pub use tree::{Node, Tree};

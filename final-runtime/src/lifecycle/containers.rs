@@ -19,16 +19,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, anyhow, bail};
-use step07::{Stack, UserNamespace, Userns, errand};
-
 use super::{
     container::{Container, Held, live},
     lock::{self, Lock, lock},
     log,
     record::{Config, Keep, State, save},
 };
-use crate::store::make_dir;
+use crate::store::{make_dir, remove_tree};
+use anyhow::{Context, Result, anyhow, bail};
 
 /// A store's containers.
 pub struct Containers {
@@ -188,20 +186,4 @@ fn mark(dir: &Path) -> Result<()> {
     let live = live(dir);
     fs::write(&live, format!("{}\n", std::process::id()))
         .with_context(|| format!("store: writing {}", live.display()))
-}
-
-/// An ordinary user's container may have files of subordinate ids, which only the root of a user
-/// namespace may remove.
-fn remove_tree(dir: &Path) -> Result<()> {
-    let doing = format!("store: removing {}", dir.display());
-    match fs::remove_dir_all(dir) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-            let dir = dir.to_owned();
-            let mut layers = Stack::default();
-            layers.top(UserNamespace::new(Userns::Auto));
-            errand::run("store", layers, move || fs::remove_dir_all(dir).context(doing))
-        }
-        removed => removed.context(doing),
-    }
 }

@@ -16,13 +16,23 @@
 //! a subvolume, a copy. What all have in common is written once, in `snapshots.rs`: which
 //! snapshots there are, whose parent is whose, what may be removed, what a crash has left.
 
+mod choice;
 mod key;
+mod mounted;
+pub mod overlay;
+mod record;
+mod snapshots;
+mod usage;
+pub mod vfs;
 
 use std::path::PathBuf;
 
 use anyhow::Result;
 
+pub use choice::{Choice, Found};
 pub use key::Key;
+pub use record::{Record, Stage};
+pub use snapshots::Snapshots;
 
 /// One mechanism for snapshots. It keeps nothing in mind: a program may be killed at any moment,
 /// and another one goes on with what is on the disk.
@@ -41,6 +51,12 @@ pub trait Driver {
     ///
     /// `chain` is the snapshot and those below it, itself first.
     fn root(&self, chain: &[Key], access: Access) -> Result<Root>;
+
+    /// Where the content of an archive goes to become the first snapshot of `chain`, which is as
+    /// `prepare` made it; and what becomes of the archive's whiteouts there.
+    fn staging(&self, chain: &[Key]) -> Result<(Root, Whiteouts)> {
+        Ok((self.root(chain, Access::Write)?, Whiteouts::Apply))
+    }
 
     /// Gives back what `root` took, as soon as nobody has it mounted. Does no harm twice.
     fn put(&self, _key: &Key) -> Result<()> {
@@ -80,6 +96,15 @@ pub enum Access {
     Read,
     /// To change it. It must not be sealed.
     Write,
+}
+
+/// What becomes of the whiteouts of an archive, which say that a file of the layers below is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whiteouts {
+    /// The file is there, from the parent, and is removed.
+    Apply,
+    /// They become the marks of an overlay.
+    Mark,
 }
 
 /// How a snapshot is mounted. Who mounts it, and in which mount namespace, is not the driver's
