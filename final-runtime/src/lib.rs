@@ -5,6 +5,7 @@
 //! | `cli/` | one file a verb |
 //! | `layers/` | the layers that the steps do not have |
 //! | `lifecycle/` | what is written down of a container, and who looks after it |
+//! | `archive/` | layers as archives: unpacking and packing |
 //! | `image/` | what containers are made from |
 //! | `storage/` | drivers that make root file systems of layers |
 //! | `store.rs` | where all of it is kept |
@@ -12,6 +13,7 @@
 //! | `own_binary.rs` | keeping this program out of containers' reach |
 
 mod account;
+pub mod archive;
 pub mod cli;
 pub mod image;
 mod layers;
