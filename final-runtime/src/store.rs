@@ -7,6 +7,7 @@ use std::{
     io::ErrorKind,
     os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
+    rc::Rc,
 };
 
 use anyhow::{Context, Result};
@@ -14,27 +15,36 @@ use clap::Parser;
 use nix::unistd::{AccessFlags, access, geteuid};
 use step07::{Cli, Stack, Step, UserNamespace, Userns, errand};
 
-use crate::{image::Images, lifecycle::containers::Containers};
+use crate::{
+    image::Images,
+    lifecycle::containers::Containers,
+    storage::{Choice, Drivers},
+};
 
 /// A store, opened.
 pub struct Store {
+    /// Where it is.
+    pub root: PathBuf,
     /// Its containers.
     pub containers: Containers,
     /// Its images.
     pub images: Images,
+    /// Their file systems.
+    pub drivers: Rc<Drivers>,
 }
 
 impl Store {
     /// Opens the store at `root`, or at the place for this user, and makes it if it is new.
-    pub fn open(root: Option<&Path>) -> Result<Self> {
+    pub fn open(root: Option<&Path>, driver: Option<Choice>) -> Result<Self> {
         let root = match root {
             Some(root) => std::path::absolute(root).context("store: finding its directory")?,
             None => default_root()?,
         };
         make_dir(&root)?;
-        let images = Images::open(&root)?;
-        let containers = Containers::open(&root)?;
-        Ok(Self { containers, images })
+        let drivers = Rc::new(Drivers::open(&root, driver)?);
+        let images = Images::open(&root, Rc::clone(&drivers))?;
+        let containers = Containers::open(&root, Rc::clone(&drivers))?;
+        Ok(Self { root, containers, images, drivers })
     }
 
     /// Gives back all that is left of containers whose runtime was killed: what is written down of

@@ -106,6 +106,13 @@ impl Stack {
         self.0.insert(height, Box::new(layer));
     }
 
+    /// Takes the layer of type `L` out, if there is one.
+    pub fn remove<L: Layer>(&mut self) {
+        if let Some(height) = self.height::<L>() {
+            self.0.remove(height);
+        }
+    }
+
     /// The layer of type `L`, for another layer's step to add to.
     pub fn get_mut<L: Layer>(&mut self) -> Option<&mut L> {
         self.0.iter_mut().find_map(|layer| {
@@ -163,5 +170,8 @@ mod tests {
         assert_eq!(stack.names(), ["uts", "ipc", "top"]);
         assert_eq!(stack.namespaces(), CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWIPC);
         assert!(stack.get_mut::<Uts>().is_some());
+        stack.remove::<Uts>();
+        stack.remove::<Uts>();
+        assert_eq!(stack.names(), ["ipc", "top"]);
     }
 }

@@ -59,6 +59,11 @@ impl Overlay {
         }
     }
 
+    /// Has it stand on other layers than it was made with, the lowest first.
+    pub fn stand_on(&mut self, layers: Vec<PathBuf>) {
+        self.layers = layers;
+    }
+
     /// Keeps what the container writes, in `dir/upper`. The directory `dir` is made if it is
     /// missing, and belongs to this container alone while it lasts.
     pub fn keep_in(&mut self, dir: PathBuf) {

@@ -18,14 +18,17 @@ pub struct Args {
 
 impl Args {
     pub fn run(self, store: &Store) -> Result<u8> {
-        let known = |name: &String| store.containers.find(name).map(|container| tell(&container));
+        let known = |name: &String| tell(store, &store.containers.find(name)?);
         let all = self.containers.iter().map(known).collect::<Result<Vec<_>>>()?;
         println!("{}", serde_json::to_string_pretty(&all).context("inspect")?);
         Ok(0)
     }
 }
 
-fn tell(container: &Container) -> Value {
+fn tell(store: &Store, container: &Container) -> Result<Value> {
+    let key = container.config.id.parse()?;
+    let snapshots = store.drivers.holder(&key)?;
+    let driver = snapshots.as_ref().map(|snapshots| snapshots.driver());
     let condition = match container.condition() {
         Condition::Starting => "starting",
         Condition::Up => "running",
@@ -33,12 +36,13 @@ fn tell(container: &Container) -> Value {
         Condition::Exited => "exited",
         Condition::Lost => "lost",
     };
-    json!({
+    Ok(json!({
         "condition": condition,
         "config": container.config,
         "state": container.state,
         "runtime": runtime(&container.dir),
         "log": container.dir.join("log.json"),
-        "changes": container.dir.join("changes/upper"),
-    })
+        "storage": driver.map(|driver| driver.name()),
+        "changes": driver.and_then(|driver| driver.changes(&key)),
+    }))
 }

@@ -2,6 +2,7 @@
 
 mod exec;
 mod images;
+mod info;
 mod inspect;
 mod kill;
 mod logs;
@@ -16,7 +17,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use step07::signals::default_sigpipe;
 
-use crate::store::Store;
+use crate::{storage::Choice, store::Store};
 
 /// Run containers: six namespaces, control groups, a union file system.
 #[derive(Parser)]
@@ -25,6 +26,10 @@ pub struct Cli {
     /// Where containers and images are kept [default: /var/lib/final-runtime, or in your home]
     #[arg(long, global = true, value_name = "DIR")]
     root: Option<PathBuf>,
+
+    /// How file systems are kept [default: the one in use, or the best that this host can do]
+    #[arg(long, global = true, value_name = "DRIVER")]
+    storage_driver: Option<Choice>,
 
     #[command(subcommand)]
     verb: Verb,
@@ -41,12 +46,13 @@ enum Verb {
     Rm(rm::Args),
     Inspect(inspect::Args),
     Images(images::Args),
+    Info(info::Args),
 }
 
 impl Cli {
     /// Does what was asked, and says with which code the program is to end.
     pub fn run(self) -> Result<u8> {
-        let store = Store::open(self.root.as_deref())?;
+        let store = Store::open(self.root.as_deref(), self.storage_driver)?;
         if !matches!(self.verb, Verb::Run(_) | Verb::Exec(_)) {
             default_sigpipe()?; // these only print: with nobody to read it they may end
         }
@@ -60,6 +66,7 @@ impl Cli {
             Verb::Rm(args) => args.run(&store),
             Verb::Inspect(args) => args.run(&store),
             Verb::Images(args) => args.run(&store),
+            Verb::Info(args) => args.run(&store),
         }
     }
 }

@@ -6,14 +6,12 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use step07::{
-    CapSets, Capabilities, Container, Net, Overlay, PidsLimit, RunDir, Step, UserNamespace, Uts,
-};
+use step07::{CapSets, Capabilities, Container, Net, PidsLimit, RunDir, Step, Uts};
 
 use crate::{
     account::Wanted,
-    image::{Image, lookup},
-    layers::{stdio::Stdio, terminal::Terminal},
+    image::Image,
+    layers::{rootfs, stdio::Stdio, terminal::Terminal},
     lifecycle::{
         container::Held,
         detach::{Side, detach},
@@ -21,6 +19,7 @@ use crate::{
         supervise::supervise,
     },
     own_binary,
+    storage::{Access, find},
     store::Store,
 };
 
@@ -107,19 +106,21 @@ impl Args {
         store.recover(Default::default())?; // what is left in groups of this one, its start finds
         let image = store.images.find(&self.image)?;
         let asked = Asked::of(&self.steps);
-        self.steps.layer = store.images.layers(&image);
-        let layers = self.steps.layer.clone();
+        self.steps.layer = vec!["/".into()]; // until it is known what it stands on
         let mut container = self.steps.container()?;
         let id = run_dir(&mut container).id().to_string();
 
         if let Some(wanted) = &self.user {
-            let account = wanted.find(&|path| lookup::find(&layers, path))?;
+            let snapshots = store.drivers.chosen()?;
+            let files = snapshots.root(&image.top, Access::Read)?;
+            let account = wanted.find(&|path| find(&files, path));
+            snapshots.put(&image.top)?;
+            let account = account?;
             become_user(&mut container, account.user);
             if let (Some(home), false) = (account.home, asked.home) {
                 container.process.set_env("HOME", home);
             }
         }
-        keep_changes(&mut container, store.containers.dir(&id).join("changes"));
         let hostname = name_host(&mut container, &id);
 
         let process = &mut container.process;
@@ -137,7 +138,17 @@ impl Args {
         let mut config = config(&mut container, image, asked, id);
         (config.hostname, config.tty, config.auto_remove) = (hostname, tty, self.rm);
         config.name = self.name.unwrap_or(config.name);
-        Ok((store.containers.create(config)?, container))
+        let top = config.image_top.clone();
+        let held = store.containers.create(config)?;
+        let id = &held.container.config.id;
+        match store.containers.root(id, &top) {
+            Ok(root) => rootfs::put(&mut container, root),
+            Err(error) => {
+                let _ = store.containers.remove(id); // what is left, `recover` removes
+                return Err(error);
+            }
+        }
+        Ok((held, container))
     }
 }
 
@@ -193,14 +204,6 @@ fn become_user(container: &mut Container, user: step07::User) {
     capabilities.sets = CapSets::new(bounding, ambient, capabilities.user.uid == 0);
 }
 
-fn keep_changes(container: &mut Container, dir: std::path::PathBuf) {
-    let overlay = container.stack.get_mut::<Overlay>().expect("step 7 put it there");
-    overlay.keep_in(dir.clone());
-    if let Some(user) = container.stack.get_mut::<UserNamespace>() {
-        user.id_mapped.push(dir);
-    }
-}
-
 /// The container's id is its name in the network unless another was asked for.
 fn name_host(container: &mut Container, id: &str) -> String {
     let uts = container.stack.get_mut::<Uts>().expect("step 1 put it there");
@@ -245,7 +248,7 @@ fn config(container: &mut Container, image: Image, asked: Asked, id: String) -> 
         ports,
         limits: asked.limits,
         cgroup_parent: asked.cgroup_parent,
-        layers: image.layers,
+        image_top: image.top,
         id,
     }
 }

@@ -36,10 +36,8 @@ pub struct Built {
     pub size: u64,
 }
 
-/// Builds the layer at `root`, which does not exist yet.
+/// Builds the layer in the empty directory `root`.
 pub fn build(root: &Path) -> Result<Built> {
-    // What a killed first run may have left.
-    let _ = fs::remove_dir_all(root);
     // Everybody in a container is to see these files, however private the caller's own are.
     let before = umask(Mode::from_bits_truncate(0o022));
     let filled = fill(root);

@@ -2,19 +2,19 @@
 //!
 //! ```text
 //! ROOT/images/NAME.json   the image's record
-//! ROOT/layers/ID          one layer, a directory, in overlay's dialect of whiteouts
 //! ```
 
 mod base;
 pub mod lookup;
 
 use std::{
-    fs::{self, File},
+    fs,
+    os::fd::{AsRawFd, BorrowedFd},
     path::{Path, PathBuf},
+    rc::Rc,
 };
 
 use anyhow::{Context, Result, bail};
-use nix::unistd::syncfs;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
         lock::lock,
         record::{Keep, load, now, save},
     },
+    storage::{Drivers, Key},
     store::make_dir,
 };
 
@@ -32,8 +33,8 @@ pub struct Image {
     pub name: String,
     /// SHA-256 of its content, in hexadecimal.
     pub id: String,
-    /// Names of directories in `ROOT/layers`, lowest first.
-    pub layers: Vec<String>,
+    /// Its file system.
+    pub top: Key,
     /// What to run if the person says nothing.
     pub command: Vec<String>,
     /// Bytes in all layers.
@@ -45,22 +46,23 @@ pub struct Image {
 /// A store's images.
 pub struct Images {
     root: PathBuf,
+    drivers: Rc<Drivers>,
 }
 
 impl Images {
     /// The images of the store at `root`.
-    pub fn open(root: &Path) -> Result<Self> {
-        ["images", "layers"].iter().try_for_each(|dir| make_dir(&root.join(dir)))?;
-        Ok(Self { root: root.to_owned() })
+    pub fn open(root: &Path, drivers: Rc<Drivers>) -> Result<Self> {
+        make_dir(&root.join("images"))?;
+        Ok(Self { root: root.to_owned(), drivers })
     }
 
     /// By name. `base` is made from the host's own tools when it is first asked for.
     pub fn find(&self, name: &str) -> Result<Image> {
         let file = self.file(name);
+        if name == base::NAME {
+            return self.make_base();
+        }
         if name.contains('/') || name.starts_with('.') || !file.exists() {
-            if name == base::NAME {
-                return self.make_base();
-            }
             bail!(
                 "image: no such image: {name} (there is always `base`, made of this host's tools)"
             );
@@ -81,45 +83,37 @@ impl Images {
         Ok(all)
     }
 
-    /// Where the image's layers are, lowest first.
-    pub fn layers(&self, image: &Image) -> Vec<PathBuf> {
-        image.layers.iter().map(|id| self.root.join("layers").join(id)).collect()
-    }
-
     fn file(&self, name: &str) -> PathBuf {
         self.root.join("images").join(format!("{name}.json"))
     }
 
-    /// Builds beside its place and renames. Of two first runs at once the second waits for the
-    /// first, and has what that one has made.
+    /// Of two first runs at once the second waits for the first, and has what that one has made.
     fn make_base(&self) -> Result<Image> {
-        let layers = self.root.join("layers");
-        let _layers = lock(&layers).context("image")?;
+        let images = self.root.join("images");
+        let _images = lock(&images).context("image")?;
         let file = self.file(base::NAME);
-        if file.exists() {
+        let top: Key = base::NAME.parse()?;
+        let snapshots = self.drivers.chosen()?;
+        if file.exists() && snapshots.is_sealed(&top)? {
             return load(&file).context("image");
         }
-        let draft = layers.join(".base");
-        let made = || -> Result<Image> {
-            let base::Built { digest, size } = base::build(&draft)?;
-            let place = layers.join(&digest);
-            if !place.exists() {
-                syncfs(File::open(&draft)?)?; // the whole layer or none, also after a power failure
-                fs::rename(&draft, &place)?;
-            }
-            Ok(Image {
+        let record = file.with_extension("new");
+        let built = record.clone();
+        let fill = move |dir: BorrowedFd, _| {
+            let base::Built { digest, size } =
+                base::build(Path::new(&format!("/proc/self/fd/{}", dir.as_raw_fd())))?;
+            let image = Image {
                 name: base::NAME.into(),
-                id: digest.clone(),
-                layers: vec![digest],
+                id: digest,
+                top: base::NAME.parse()?,
                 command: vec!["sh".into()],
                 size,
                 created: now(),
-            })
+            };
+            save(&built, &image, Keep::Safe)
         };
-        let image = made().context("image: making base");
-        let _ = fs::remove_dir_all(&draft); // if it was not renamed
-        let image = image?;
-        save(&file, &image, Keep::Safe).context("image")?;
-        Ok(image)
+        snapshots.fill(&top, None, fill).context("image: making base")?;
+        fs::rename(&record, &file).context("image: making base")?;
+        load(&file).context("image")
     }
 }

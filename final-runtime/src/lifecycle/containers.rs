@@ -4,7 +4,6 @@
 //! ROOT/containers/ID/config.json   what it was made to be
 //!                    state.json    how far it is
 //!                    log.json      what it said
-//!                    changes/      what it changed
 //! ROOT/names/NAME -> ID            a name belongs to one container
 //! ROOT/live/ID                     there while a runtime looks after it: that process's number
 //! ```
@@ -17,6 +16,7 @@ use std::{
     io::ErrorKind,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
+    rc::Rc,
 };
 
 use super::{
@@ -25,19 +25,24 @@ use super::{
     log,
     record::{Config, Keep, State, save},
 };
-use crate::store::{make_dir, remove_tree};
+use crate::{
+    storage::{Access, Drivers, Key, Root},
+    store::{make_dir, remove_tree},
+};
 use anyhow::{Context, Result, anyhow, bail};
 
-/// A store's containers.
+/// A store's containers. What one changes is in the snapshot of its id.
 pub struct Containers {
     root: PathBuf,
+    drivers: Rc<Drivers>,
 }
 
 impl Containers {
-    /// The containers of the store at `root`, which are none if it is new.
-    pub fn open(root: &Path) -> Result<Self> {
+    /// The containers of the store at `root`, which are none if it is new. What they change is in
+    /// `drivers`.
+    pub fn open(root: &Path, drivers: Rc<Drivers>) -> Result<Self> {
         ["containers", "names", "live"].iter().try_for_each(|dir| make_dir(&root.join(dir)))?;
-        Ok(Self { root: root.to_owned() })
+        Ok(Self { root: root.to_owned(), drivers })
     }
 
     /// Writes a new container down and looks after it from now on.
@@ -56,6 +61,19 @@ impl Containers {
         let container = Container { config, state: State::Created, dir };
         container.save_state(Keep::Quick)?;
         Ok(Held { container, lock })
+    }
+
+    /// Makes the file system of a new container, on top of an image's; it may be written to.
+    pub fn root(&self, id: &str, image: &Key) -> Result<Root> {
+        let (key, snapshots) = (id.parse()?, self.drivers.chosen()?);
+        snapshots.prepare(&key, Some(image))?;
+        snapshots.root(&key, Access::Write)
+    }
+
+    /// Gives back what the file system of a container that has ended takes of the host.
+    pub fn put(&self, id: &str) -> Result<()> {
+        let key = id.parse()?;
+        self.drivers.holder(&key)?.map_or(Ok(()), |snapshots| snapshots.put(&key))
     }
 
     /// All of them, the newest first; and what is wrong with those whose record is damaged.
@@ -105,6 +123,10 @@ impl Containers {
         for name in self.names_of(id)? {
             fs::remove_file(&name)
                 .with_context(|| format!("store: removing {}", name.display()))?;
+        }
+        let key = id.parse()?;
+        if let Some(snapshots) = self.drivers.holder(&key)? {
+            snapshots.remove(&key)?;
         }
         remove_tree(&dir)?;
         let mark = live(&dir);

@@ -58,7 +58,10 @@ impl Containers {
         end(&container)?;
         if container.config.auto_remove || unborn {
             self.forget(id)?;
-        } else if !matches!(container.state, State::Exited { .. }) {
+        } else {
+            self.put(id)?;
+        }
+        if !matches!(container.state, State::Exited { .. }) && container.dir.exists() {
             container.state = container.state.ended(137, Some("its runtime was killed".into()));
             container.save_state(Keep::Safe)?;
         }

@@ -10,6 +10,7 @@ use std::{
     time::SystemTime,
 };
 
+use crate::storage::Key;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use step07::{CapSet, CapSets, Capabilities};
@@ -49,8 +50,8 @@ pub struct Config {
     pub limits: Limits,
     /// The group in which its group is.
     pub cgroup_parent: String,
-    /// The image's layers, lowest first.
-    pub layers: Vec<String>,
+    /// The image's file system.
+    pub image_top: Key,
 }
 
 /// A file or directory of the host in the container.

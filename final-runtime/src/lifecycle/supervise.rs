@@ -44,6 +44,7 @@ pub fn supervise(
     if held.container.config.auto_remove {
         containers.remove(&held.container.config.id)?;
     } else {
+        containers.put(&held.container.config.id)?;
         held.exited(ended.as_ref().map_or(125, |ended| ended.status.code()), reason)?;
     }
     // Not before: whoever does not read the rest holds up nobody but this process.

@@ -1,5 +1,4 @@
-//! Which driver a store uses: the one that was asked for, the one that it has used so far, or the
-//! best that this host can do.
+//! The drivers by name, and which is the best that a host can do.
 
 use std::{fmt, path::Path, str::FromStr};
 
@@ -9,7 +8,7 @@ use super::{Driver, Snapshots, overlay::Overlay, vfs::Vfs};
 use crate::store::make_dir;
 
 /// A driver, by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Choice {
     /// The kernel's union mount.
     Overlay,
@@ -18,31 +17,12 @@ pub enum Choice {
 }
 
 /// The best first.
-const ALL: [Choice; 2] = [Choice::Overlay, Choice::Vfs];
-
-/// A driver, and why it is this one.
-pub struct Found {
-    /// Its snapshots.
-    pub snapshots: Snapshots,
-    /// The reason, for a person.
-    pub why: String,
-}
+pub(super) const ALL: [Choice; 2] = [Choice::Overlay, Choice::Vfs];
 
 impl Choice {
-    /// The snapshots of a store: those of the driver `asked` for, or of the best one.
-    pub fn open(asked: Option<Self>, root: &Path) -> Result<Found> {
-        let dir = root.join("storage");
-        make_dir(&dir)?;
-        let (choice, why) = match asked {
-            Some(choice) => (choice, "it was asked for".to_string()),
-            None => Self::best(&dir)?,
-        };
-        let snapshots = Snapshots::open(&dir.join(choice.name()), choice.driver(&dir)?)?;
-        Ok(Found { snapshots, why })
-    }
-
-    /// Whoever has a store on a host keeps its driver, also when another would now be better.
-    fn best(dir: &Path) -> Result<(Self, String)> {
+    /// The best driver for a store's directory `dir`, and why it is. Whoever has a store on a host
+    /// keeps its driver, also when another would now be better.
+    pub(super) fn best(dir: &Path) -> Result<(Self, String)> {
         let used = |choice: &Self| dir.join(choice.name()).exists();
         if let Some(choice) = ALL.into_iter().find(used) {
             return Ok((choice, "this store uses it already".into()));
@@ -58,14 +38,16 @@ impl Choice {
         bail!("storage: no driver works in {}: {}", dir.display(), refused.join("; "))
     }
 
-    fn driver(self, dir: &Path) -> Result<Box<dyn Driver>> {
-        let place = dir.join(self.name()).join("snapshots");
-        make_dir(&dir.join(self.name()))?;
+    /// Opens what this driver has in the directory `dir` of a store.
+    pub(super) fn open(self, dir: &Path) -> Result<Snapshots> {
+        let dir = dir.join(self.name());
+        make_dir(&dir)?;
+        let place = dir.join("snapshots");
         let driver: Result<Box<dyn Driver>> = match self {
-            Self::Overlay => Overlay::open(place).map(|driver| Box::new(driver) as Box<dyn Driver>),
-            Self::Vfs => Vfs::open(place).map(|driver| Box::new(driver) as Box<dyn Driver>),
+            Self::Overlay => Overlay::open(place).map(|driver| Box::new(driver) as _),
+            Self::Vfs => Vfs::open(place).map(|driver| Box::new(driver) as _),
         };
-        driver.with_context(|| format!("storage: {self}"))
+        Snapshots::open(&dir, driver.with_context(|| format!("storage: {self}"))?)
     }
 
     fn probe(self, dir: &Path) -> Result<()> {
@@ -75,7 +57,7 @@ impl Choice {
         }
     }
 
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Overlay => "overlay",
             Self::Vfs => "vfs",

@@ -17,6 +17,8 @@
 //! snapshots there are, whose parent is whose, what may be removed, what a crash has left.
 
 mod choice;
+mod drivers;
+mod file;
 mod key;
 mod mounted;
 pub mod overlay;
@@ -29,8 +31,11 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-pub use choice::{Choice, Found};
+pub use choice::Choice;
+pub use drivers::Drivers;
+pub use file::find;
 pub use key::Key;
+pub use mounted::mount_device;
 pub use record::{Record, Stage};
 pub use snapshots::Snapshots;
 
@@ -73,6 +78,11 @@ pub trait Driver {
     /// Bytes on the disk that would be free again without this snapshot, as far as the mechanism
     /// can tell.
     fn usage(&self, key: &Key) -> Result<u64>;
+
+    /// The directory in which what a snapshot has more than its parent can be seen, if there is one.
+    fn changes(&self, _key: &Key) -> Option<PathBuf> {
+        None
+    }
 
     /// Those that this driver has, half made ones included.
     fn keys(&self) -> Result<Vec<Key>>;

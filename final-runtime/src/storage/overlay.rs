@@ -131,6 +131,10 @@ impl Driver for Overlay {
         remove_tree(&self.place(key))
     }
 
+    fn changes(&self, key: &Key) -> Option<PathBuf> {
+        Some(self.upper(key))
+    }
+
     fn usage(&self, key: &Key) -> Result<u64> {
         super::usage::of_tree(&self.place(key))
     }

@@ -93,6 +93,15 @@ impl Records {
     }
 
     fn file(&self, key: &Key) -> PathBuf {
-        self.0.join(format!("{key}.json"))
+        file(&self.0, key)
     }
+}
+
+/// Whether there is a record of `key` in the directory `dir`, finished or not.
+pub(super) fn exists(dir: &Path, key: &Key) -> bool {
+    file(dir, key).exists()
+}
+
+fn file(dir: &Path, key: &Key) -> PathBuf {
+    dir.join(format!("{key}.json"))
 }
