@@ -101,11 +101,21 @@ impl<F: FnOnce(&Sandbox) -> Result<()> + Send + 'static> Body<Sandbox> for F {
 ///
 /// It is also where the helper processes of a sandbox begin, which are this program again.
 pub fn main(tests: Vec<Test>) -> ExitCode {
+    run(tests, |arguments| arguments)
+}
+
+/// The same for tests that are not to run beside each other, each on the program's only thread: so
+/// that they may fork.
+pub fn one_at_a_time(tests: Vec<Test>) -> ExitCode {
+    run(tests, |arguments| Arguments { test_threads: Some(1), ..arguments })
+}
+
+fn run(tests: Vec<Test>, ask: fn(Arguments) -> Arguments) -> ExitCode {
     if let Some(code) = sandbox::helper() {
         return code;
     }
     tell_insta_where_the_workspace_is();
-    let arguments = Arguments::from_args();
+    let arguments = ask(Arguments::from_args());
     let trials = tests.into_iter().map(|test| test.into_trial(arguments.list)).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -4,7 +4,7 @@ use std::{fmt, path::Path, str::FromStr};
 
 use anyhow::{Context, Error, Result, bail};
 
-use super::{Driver, Snapshots, overlay::Overlay, vfs::Vfs};
+use super::{Driver, Snapshots, btrfs::Btrfs, overlay::Overlay, vfs::Vfs};
 use crate::store::make_dir;
 
 /// A driver, by name.
@@ -12,12 +12,14 @@ use crate::store::make_dir;
 pub enum Choice {
     /// The kernel's union mount.
     Overlay,
+    /// Subvolumes of a btrfs.
+    Btrfs,
     /// Copies.
     Vfs,
 }
 
 /// The best first.
-pub(super) const ALL: [Choice; 2] = [Choice::Overlay, Choice::Vfs];
+pub(super) const ALL: [Choice; 3] = [Choice::Overlay, Choice::Btrfs, Choice::Vfs];
 
 impl Choice {
     /// The best driver for a store's directory `dir`, and why it is. Whoever has a store on a host
@@ -45,6 +47,7 @@ impl Choice {
         let place = dir.join("snapshots");
         let driver: Result<Box<dyn Driver>> = match self {
             Self::Overlay => Overlay::open(place).map(|driver| Box::new(driver) as _),
+            Self::Btrfs => Btrfs::open(place).map(|driver| Box::new(driver) as _),
             Self::Vfs => Vfs::open(place).map(|driver| Box::new(driver) as _),
         };
         Snapshots::open(&dir, driver.with_context(|| format!("storage: {self}"))?)
@@ -53,6 +56,7 @@ impl Choice {
     fn probe(self, dir: &Path) -> Result<()> {
         match self {
             Self::Overlay => Overlay::probe(dir),
+            Self::Btrfs => Btrfs::probe(dir),
             Self::Vfs => Ok(()),
         }
     }
@@ -60,6 +64,7 @@ impl Choice {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Overlay => "overlay",
+            Self::Btrfs => "btrfs",
             Self::Vfs => "vfs",
         }
     }

@@ -16,8 +16,11 @@
 //! a subvolume, a copy. What all have in common is written once, in `snapshots.rs`: which
 //! snapshots there are, whose parent is whose, what may be removed, what a crash has left.
 
+mod apply;
+pub mod btrfs;
 mod choice;
 mod drivers;
+pub mod extents;
 mod file;
 mod key;
 mod mounted;
@@ -109,12 +112,15 @@ pub enum Access {
 }
 
 /// What becomes of the whiteouts of an archive, which say that a file of the layers below is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Whiteouts {
     /// The file is there, from the parent, and is removed.
     Apply,
     /// They become the marks of an overlay.
-    Mark,
+    Mark {
+        /// The directories of the layers below, the topmost first.
+        below: Vec<PathBuf>,
+    },
 }
 
 /// How a snapshot is mounted. Who mounts it, and in which mount namespace, is not the driver's

@@ -22,6 +22,7 @@ use step07::{
 };
 
 use super::{Access, Root};
+use crate::store::make_dir;
 
 /// Calls `act` with the root directory of what `root` says.
 pub fn with(
@@ -88,6 +89,7 @@ pub fn mount_overlay(lower: &[PathBuf], changes: Option<&Path>, access: Access) 
         lower.iter().rev().map(|dir| open_dir(dir)).collect::<Result<_>>()?;
     let upper = match (access, changes) {
         (Access::Write, Some(dir)) => {
+            make_dir(&dir.join("work"))?;
             Some([open_dir(&dir.join("upper"))?, open_dir(&dir.join("work"))?])
         }
         _ => None,
@@ -101,7 +103,7 @@ pub fn mount_overlay(lower: &[PathBuf], changes: Option<&Path>, access: Access) 
 }
 
 /// Whether overlay's marks are those of the first user namespace.
-fn powerful_on_the_host() -> Result<bool> {
+pub fn powerful_on_the_host() -> Result<bool> {
     let map = std::fs::read_to_string("/proc/self/uid_map").context("reading the uid map")?;
     let first = map.split_whitespace().collect::<Vec<_>>() == ["0", "0", "4294967295"];
     Ok(first && powerful()?)

@@ -118,8 +118,9 @@ impl Driver for Overlay {
     }
 
     fn staging(&self, chain: &[Key]) -> Result<(Root, Whiteouts)> {
-        let key = chain.first().context("there is no such snapshot")?;
-        Ok((Root::Directory(self.upper(key)), Whiteouts::Mark))
+        let (key, below) = chain.split_first().context("there is no such snapshot")?;
+        let below = below.iter().map(|key| self.upper(key)).collect();
+        Ok((Root::Directory(self.upper(key)), Whiteouts::Mark { below }))
     }
 
     fn seal(&self, key: &Key) -> Result<()> {

@@ -161,6 +161,17 @@ impl Snapshots {
         looked.and(self.put(key))
     }
 
+    /// The same to change them. It must not be sealed.
+    pub fn change(
+        &self,
+        key: &Key,
+        act: impl FnOnce(BorrowedFd) -> Result<()> + 'static,
+    ) -> Result<()> {
+        let root = self.root(key, Access::Write)?;
+        let changed = mounted::with(&root, Access::Write, act);
+        changed.and(self.put(key))
+    }
+
     /// Removes a snapshot. One that is not there is no error; one that others stand on is.
     pub fn remove(&self, key: &Key) -> Result<()> {
         let _lock = self.lock()?;

@@ -1,0 +1,44 @@
+//! What every storage driver promises. The tests' subjects are in the files beside this one; each
+//! of them is run once for each driver.
+
+#[path = "storage/contents.rs"]
+mod contents;
+#[path = "storage/files.rs"]
+mod files;
+#[path = "storage/life.rs"]
+mod life;
+#[path = "storage/world.rs"]
+mod world;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use conformance::checkpoint::{Test, one_at_a_time};
+
+use world::{DRIVERS, Driver, World, own_mounts};
+
+/// What is asked of each driver.
+const CASES: [(&str, fn(&World) -> Result<()>); 11] = [
+    ("keeps_files_of_every_kind", contents::keeps_files_of_every_kind),
+    ("shows_each_change_to_a_parent", contents::shows_each_change_to_a_parent),
+    ("leaves_the_parent_as_it_is", contents::leaves_the_parent_as_it_is),
+    ("keeps_siblings_apart", contents::keeps_siblings_apart),
+    ("stands_on_a_hundred_layers", contents::stands_on_a_hundred_layers),
+    ("refuses_to_write_to_what_is_sealed", life::refuses_to_write_to_what_is_sealed),
+    ("refuses_to_remove_what_others_stand_on", life::refuses_to_remove_what_others_stand_on),
+    ("fills_all_or_nothing", life::fills_all_or_nothing),
+    ("says_how_much_room_it_takes", life::says_how_much_room_it_takes),
+    ("finds_what_is_half_made", life::finds_what_is_half_made),
+    ("finds_what_is_lost", life::finds_what_is_lost),
+];
+
+fn main() -> ExitCode {
+    own_mounts();
+    let each = |driver: &'static Driver| CASES.iter().map(move |case| test(driver, case));
+    one_at_a_time(DRIVERS.iter().flat_map(each).collect())
+}
+
+fn test(driver: &'static Driver, case: &(&str, fn(&World) -> Result<()>)) -> Test {
+    let (name, body) = (format!("{}_{}", driver.name, case.0), case.1);
+    Test::new(name.leak(), move || body(&World::new(driver)?), driver.needs)
+}
