@@ -17,8 +17,11 @@ use conformance::checkpoint::{Test, one_at_a_time};
 
 use world::{DRIVERS, Driver, World, own_mounts};
 
+/// A test: its name, and what it does with a driver's store.
+type Case = (&'static str, fn(&World) -> Result<()>);
+
 /// What is asked of each driver.
-const CASES: [(&str, fn(&World) -> Result<()>); 11] = [
+const CASES: [Case; 11] = [
     ("keeps_files_of_every_kind", contents::keeps_files_of_every_kind),
     ("shows_each_change_to_a_parent", contents::shows_each_change_to_a_parent),
     ("leaves_the_parent_as_it_is", contents::leaves_the_parent_as_it_is),
@@ -38,7 +41,7 @@ fn main() -> ExitCode {
     one_at_a_time(DRIVERS.iter().flat_map(each).collect())
 }
 
-fn test(driver: &'static Driver, case: &(&str, fn(&World) -> Result<()>)) -> Test {
+fn test(driver: &'static Driver, case: &Case) -> Test {
     let (name, body) = (format!("{}_{}", driver.name, case.0), case.1);
     Test::new(name.leak(), move || body(&World::new(driver)?), driver.needs)
 }

@@ -34,10 +34,10 @@ pub fn with(
         Root::Device { path, filesystem, options } => {
             act(mount_device(path, filesystem, options, access)?.as_fd())
         }
-        Root::Directory(dir) if powerful()? => act(open_dir(dir)?.as_fd()),
+        Root::Directory(dir) if powerful()? => act(directory(dir, access)?.as_fd()),
         Root::Directory(dir) => {
             let dir = dir.clone();
-            in_namespaces(move || act(open_dir(&dir)?.as_fd()))
+            in_namespaces(move || act(directory(&dir, access)?.as_fd()))
         }
         Root::Overlay { lower, changes } => {
             let (lower, changes) = (lower.clone(), changes.clone());
@@ -107,6 +107,17 @@ pub fn powerful_on_the_host() -> Result<bool> {
     let map = std::fs::read_to_string("/proc/self/uid_map").context("reading the uid map")?;
     let first = map.split_whitespace().collect::<Vec<_>>() == ["0", "0", "4294967295"];
     Ok(first && powerful()?)
+}
+
+/// A directory, or a mount of it in which nothing can be changed.
+fn directory(dir: &Path, access: Access) -> Result<OwnedFd> {
+    let fd = open_dir(dir)?;
+    if access == Access::Write {
+        return Ok(fd);
+    }
+    let view = mount_api::copy(fd, false)
+        .and_then(|view| mount_api::change(&view, Attributes::READ_ONLY).map(|()| view));
+    view.with_context(|| format!("making a view of {}", dir.display()))
 }
 
 fn open_dir(dir: &Path) -> Result<OwnedFd> {

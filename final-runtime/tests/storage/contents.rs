@@ -28,6 +28,8 @@ pub fn keeps_files_of_every_kind(world: &World) -> Result<()> {
     same("a child", &list(world, &snapshots, &key("b"))?, &expected)
 }
 
+type Step = fn(&Path) -> Result<()>;
+
 /// What a container may do to what its image has.
 fn change(dir: &Path) -> Result<()> {
     fs::write(dir.join("new"), "new")?;
@@ -75,9 +77,9 @@ pub fn shows_each_change_to_a_parent(world: &World) -> Result<()> {
     let plain = world.note("plain");
     fs::create_dir(&plain)?;
     make_all_kinds(&plain)?;
-    let steps: [(&str, fn(&Path) -> Result<()>); 2] = [("b", change), ("c", replace_directory)];
+    let steps = [change as Step, replace_directory];
     let mut parent = key("a");
-    for (name, step) in steps {
+    for (name, step) in ["b", "c"].into_iter().zip(steps) {
         let child = key(name);
         snapshots.prepare(&child, Some(&parent))?;
         snapshots.change(&child, move |dir| step(&path(dir)))?;
