@@ -2,16 +2,21 @@
 
 use std::{
     ffi::OsString,
+    fs::File,
+    io::{Read, Write},
+    os::unix::fs::OpenOptionsExt,
     process::ExitCode,
     time::{Duration, Instant},
 };
 
-use crate::{Result, number, process::say, text};
+use crate::{Result, arg, failed, number, process::say, sys, text};
 
 pub fn run(verb: &str, args: &[OsString]) -> Option<Result<ExitCode>> {
     Some(match verb {
         "eat-memory" => eat_memory(args),
         "burn" => burn(args),
+        "read-direct" => direct(args, |file, block| file.read_exact(block)),
+        "write-direct" => direct(args, |file, block| file.write_all(block)),
         _ => return None,
     })
 }
@@ -45,5 +50,29 @@ fn burn(args: &[OsString]) -> Result<ExitCode> {
     let ticks = |index: usize| words.get(index).and_then(|word| word.parse::<u64>().ok());
     let milliseconds = (ticks(11).unwrap_or(0) + ticks(12).unwrap_or(0)) * 10;
     println!("{{\"milliseconds\":{milliseconds}}}");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What goes past the page cache must begin at a multiple of the disk's own blocks, also in memory.
+#[repr(align(4096))]
+struct Block([u8; 4096]);
+
+/// `read-direct PATH N`, `write-direct PATH N`: reads or writes so many blocks of 4 KiB from the
+/// beginning of a disk, past the page cache, and prints how long it took. See O_DIRECT in open(2).
+fn direct(
+    args: &[OsString],
+    act: fn(&mut File, &mut [u8]) -> std::io::Result<()>,
+) -> Result<ExitCode> {
+    let (path, count) = (arg(args, 0, "the path")?, number(args, 1, "the number of blocks")?);
+    let mut block = Box::new(Block([0xa5; 4096]));
+    let begun = Instant::now();
+    File::options()
+        .read(true)
+        .write(true)
+        .custom_flags(sys::O_DIRECT)
+        .open(path)
+        .and_then(|mut disk| (0..count).try_for_each(|_| act(&mut disk, &mut block.0)))
+        .map_err(|error| failed(path.display(), &error))?;
+    println!("{{\"milliseconds\":{}}}", begun.elapsed().as_millis());
     Ok(ExitCode::SUCCESS)
 }

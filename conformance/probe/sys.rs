@@ -95,6 +95,12 @@ pub struct IfAddrs {
     pub data: *const c_void,
 }
 
+/// Past the page cache. See open(2).
+#[cfg(target_arch = "x86_64")]
+pub const O_DIRECT: c_int = 0o40_000;
+#[cfg(not(target_arch = "x86_64"))]
+pub const O_DIRECT: c_int = 0o200_000;
+
 /// Numbers of the system calls for which there is no function. See syscalls(2).
 pub mod nr {
     use std::ffi::c_long;

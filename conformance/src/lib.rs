@@ -10,6 +10,7 @@
 //! | `outcome.rs` | how a program ended and what it said |
 //! | `process.rs` | processes as `/proc` shows them |
 //! | `binary.rs` | the programs of other packages |
+//! | `disk.rs` | disks: loop devices |
 //! | `rootfs.rs` | root file systems made from the probe |
 //! | `traces.rs` | what a program has left behind |
 //! | `expect.rs` | assertions that say what was expected, what was seen, and where to read on |
@@ -33,6 +34,7 @@
 
 mod binary;
 pub mod checkpoint;
+mod disk;
 pub mod expect;
 mod need;
 mod outcome;
@@ -44,6 +46,7 @@ mod temp;
 mod traces;
 
 pub use binary::binary;
+pub use disk::Disk;
 pub use need::Need;
 pub use outcome::{End, Outcome};
 pub use rootfs::Rootfs;

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result};
 
 use crate::{
-    programs::{Programs, cargo},
+    programs::Programs,
     results::{self, Verdict},
     table::Table,
 };
@@ -20,13 +20,10 @@ pub fn run(programs: &Programs, table: &mut Table) -> Result<()> {
     println!("\n{kernel}");
     for program in &programs.tests {
         let mut command = Command::new(&program.path);
-        command.args(&programs.filter).current_dir(&program.folder);
+        command.current_dir(&program.folder);
         add(&kernel, &program.name, command, table)?;
     }
-    if !programs.all || programs.filter.is_some() {
-        return Ok(());
-    }
-    let mut command = cargo();
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(["test", "--workspace", "--doc"]);
     add(&kernel, "documentation", command, table)
 }

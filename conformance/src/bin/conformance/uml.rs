@@ -11,24 +11,24 @@ use std::{
 use anyhow::{Context, Result};
 
 use crate::{
-    machine::Kernel,
     modules,
-    plan::{Plan, VARIABLE},
+    plan::{self, Plan, VARIABLE},
     programs::Programs,
+    table::Table,
 };
 
-/// What it is there for: the second dialect of cgroups, and a device-mapper.
-pub const UML: Kernel = Kernel {
-    name: "UML",
-    whole: &["step06 checkpoint"],
-    limit: Duration::from_secs(20 * 60),
-    machine,
-};
+/// What its kernel is there for: the second dialect of cgroups.
+const WHOLE: &[&str] = &["step06 checkpoint"];
+
+/// How long all of it may take.
+const LIMIT: Duration = Duration::from_secs(20 * 60);
 
 /// Debian's name for the kernel.
 pub const KERNEL: &str = "/usr/bin/linux.uml";
 
-fn machine(_: &Programs, mut plan: Plan) -> Result<Command> {
+/// Boots it and runs the tests that no other kernel has run, and the whole of [`WHOLE`].
+pub fn run(programs: &Programs, table: &mut Table) -> Result<()> {
+    let mut plan = Plan::new(programs, table, WHOLE);
     plan.modules = modules::in_order(&modules_dir()?)?;
     let workspace = std::env::current_dir()?;
     let dir = workspace.join("target/conformance");
@@ -41,7 +41,7 @@ fn machine(_: &Programs, mut plan: Plan) -> Result<Command> {
     machine.args(["mem=1G", "rootfstype=hostfs", "rw", "quiet", "con=null", "con0=null,fd:1"]);
     machine.arg(format!("init={}", std::env::current_exe()?.display()));
     machine.arg(format!("{VARIABLE}={}", file.display()));
-    Ok(machine)
+    plan::carry_out("UML", machine, LIMIT, table)
 }
 
 fn modules_dir() -> Result<PathBuf> {
