@@ -13,6 +13,7 @@
 //! | `controller.rs` | what a controller is |
 //! | `memory.rs` `cpu.rs` `cpuacct.rs` `cpuset.rs` `pids.rs` | one controller each, in both dialects |
 //! | `devices.rs` `device_rule.rs` | the devices controller, and a line of its list |
+//! | `io.rs` `disk.rs` | the io controller, and a disk with a setting for it |
 //! | `device_program.rs` `bpf.rs` | the same for v2: a program, and how the kernel takes it |
 //! | `view.rs` | what the container sees of it at `/sys/fs/cgroup` |
 //! | `stats.rs` | what was used, as a table |
@@ -33,12 +34,14 @@ pub mod device_program;
 mod device_rule;
 mod devices;
 mod directory;
+mod disk;
 mod door;
 mod enable;
 mod files;
 mod group;
 mod group_path;
 mod hierarchy;
+mod io;
 mod limits;
 mod memory;
 mod pids;
@@ -54,11 +57,13 @@ pub use cpuacct::CpuAcct;
 pub use cpuset::Cpuset;
 pub use device_rule::{Access, DeviceRule, Kind};
 pub use devices::Devices;
+pub use disk::OnDisk;
 pub use door::Door;
 pub use files::Files;
 pub use group::Group;
 pub use group_path::GroupPath;
 pub use hierarchy::{Hierarchy, Version};
+pub use io::{Io, Rate, Weight};
 pub use limits::Limits;
 pub use memory::{Memory, MemoryLimit};
 pub use pids::{Pids, PidsLimit};

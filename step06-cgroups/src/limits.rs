@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use anyhow::{Result, anyhow};
 
-use crate::{Controller, Cpu, CpuAcct, Cpuset, DeviceRule, Devices, Memory, Pids, Version};
+use crate::{Controller, Cpu, CpuAcct, Cpuset, DeviceRule, Devices, Io, Memory, Pids, Version};
 
 /// What a container is held to. Each controller has its flags in its own file.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -23,6 +23,10 @@ pub struct Limits {
     #[command(flatten)]
     pub pids: Pids,
 
+    /// How fast disks are read and written.
+    #[command(flatten)]
+    pub io: Io,
+
     /// Let the container use devices beyond null, zero, terminals and the like, as in 'c 10:229 rw'
     #[arg(long, value_name = "RULE")]
     pub device_cgroup_rule: Vec<DeviceRule>,
@@ -37,6 +41,7 @@ impl Limits {
             Box::new(CpuAcct),
             Box::new(Cpuset),
             Box::new(self.pids),
+            Box::new(self.io),
             Box::new(Devices::with(&self.device_cgroup_rule)),
         ]
     }

@@ -10,6 +10,8 @@ mod delegation;
 mod devices;
 #[path = "checkpoint/group.rs"]
 mod group;
+#[path = "checkpoint/io.rs"]
+mod io;
 #[path = "checkpoint/memory.rs"]
 mod memory;
 #[path = "checkpoint/namespace.rs"]
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
         delegation::tests(),
         devices::tests(),
         group::tests(),
+        io::tests(),
         memory::tests(),
         namespace::tests(),
         pids::tests(),

@@ -45,8 +45,11 @@ fn table(outcome: &Outcome) -> String {
         true => line.to_string(),
         false => format!("{:<23}…  {}", &line[..23], line[34..].trim_start()),
     };
-    // The last two are new in Linux 6.9 and 6.12.
-    let old = |line: &&str| !line.starts_with("pids        peak") && !line.contains("refused");
+    // The last two of pids are new in Linux 6.9 and 6.12. Disks are not counted everywhere in v1.
+    let old = |line: &&str| {
+        let new = ["pids        peak", "pids        refused", "blkio ", "io "];
+        !new.iter().any(|new| line.starts_with(new))
+    };
     outcome.stderr().lines().filter(old).map(line).collect::<Vec<_>>().join("\n")
 }
 

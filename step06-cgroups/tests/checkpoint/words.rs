@@ -62,13 +62,19 @@ fn the_help_tells_of_the_limits(sandbox: &Sandbox) -> Result<()> {
     let (_, section) = help.split_once("Control group:").context("no section of its own")?;
     let section = section.split("\n\n").next().unwrap_or_default();
     assert_snapshot!(section.trim_start_matches('\n'), @r#"
-      -m, --memory <SIZE>              The most memory the container may have: bytes, or a number with k, m, g or t
-          --memory-swappiness <N>      How willingly the kernel swaps it out: 0 to 100
-          --cpus <N>                   The most CPU time, as a number of CPUs such as 0.5
-          --pids-limit <N>             The most processes and threads at a time; -1 is no limit
-          --device-cgroup-rule <RULE>  Let the container use devices beyond null, zero, terminals and the like, as in 'c 10:229 rw'
-          --stats                      When the container has ended, print what it used
-          --cgroup-parent <NAME>       The group to make the container's group in [default: layers]
+      -m, --memory <SIZE>                 The most memory the container may have: bytes, or a number with k, m, g or t
+          --memory-swappiness <N>         How willingly the kernel swaps it out: 0 to 100
+          --cpus <N>                      The most CPU time, as a number of CPUs such as 0.5
+          --pids-limit <N>                The most processes and threads at a time; -1 is no limit
+          --device-read-bps <DEV:RATE>    The most bytes a second to read from a disk, as in /dev/sda:10m; max is no limit
+          --device-write-bps <DEV:RATE>   The most bytes a second to write to a disk
+          --device-read-iops <DEV:RATE>   The most reads a second from a disk, as in /dev/sda:1000; max is no limit
+          --device-write-iops <DEV:RATE>  The most writes a second to a disk
+          --blkio-weight <N>              Its share of busy disks: 10 to 1000; who says nothing has 100
+          --blkio-weight-device <DEV:N>   Its share of one disk, as in /dev/sda:200
+          --device-cgroup-rule <RULE>     Let the container use devices beyond null, zero, terminals and the like, as in 'c 10:229 rw'
+          --stats                         When the container has ended, print what it used
+          --cgroup-parent <NAME>          The group to make the container's group in [default: layers]
     "#);
     Ok(())
 }
@@ -120,6 +126,7 @@ fn explain_tells_every_act_on_v2(sandbox: &Sandbox) -> Result<()> {
     host       cgroup        echo +memory > PARENT/cgroup.subtree_control
     host       cgroup        echo +cpu > PARENT/cgroup.subtree_control
     host       cgroup        echo +pids > PARENT/cgroup.subtree_control
+    host       cgroup        echo +io > PARENT/cgroup.subtree_control
     host       cgroup        echo 67108864 > PARENT/ID/memory.max
     container  cgroup        echo 0 > PARENT/ID/cgroup.procs  # clone3 has done it
     host       cgroup        rmdir PARENT/ID
