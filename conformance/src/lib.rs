@@ -6,7 +6,7 @@
 //! | `checkpoint.rs` | a file of tests with declared needs, and its `main` |
 //! | `need.rs` | what a test may need of the machine, and whether it is there |
 //! | `sandbox/` | private namespaces for a test, and the processes that hold and mind them |
-//! | `run.rs` | running a program in a sandbox: arguments, time limit, signals |
+//! | `run/` | running a program in a sandbox: arguments, time limit, signals |
 //! | `outcome.rs` | how a program ended and what it said |
 //! | `process.rs` | processes as `/proc` shows them |
 //! | `binary.rs` | the programs of other packages |

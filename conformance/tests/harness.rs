@@ -106,7 +106,7 @@ fn what_goes_on_in_the_background_lives_as_long_as_it_is_kept(sandbox: &Sandbox)
     expect::that("it is killed", !process.exists(), &process, "minder.rs")?;
     let limit = Duration::from_secs(1);
     let error = error_of(script("sleep 60 & true").limit(limit).spawn()?.leave().map(drop))?;
-    expect::contains("the error", &error, "somebody keeps its output open", "run.rs")
+    expect::contains("the error", &error, "somebody keeps its output open", "run/running.rs")
 }
 
 fn a_terminal_can_be_resized(sandbox: &Sandbox) -> Result<()> {
@@ -121,7 +121,7 @@ fn a_terminal_can_be_resized(sandbox: &Sandbox) -> Result<()> {
 fn a_run_that_takes_too_long_is_killed(sandbox: &Sandbox) -> Result<()> {
     let run = sandbox.probe(["seq", "background", "sleep", "60", "--", "sleep", "60"]);
     let error = error_of(run.limit(Duration::from_millis(300)).output().map(drop))?;
-    expect::contains("the error", &error, "did not end within 300ms", "run.rs")?;
+    expect::contains("the error", &error, "did not end within 300ms", "run/running.rs")?;
     let child = error.split('"').find_map(|text| text.split("\\n").next()?.parse::<i32>().ok());
     let child = child.context("the output so far is not in the error")?;
     expect::that("its child was killed", !alive(child), &child, "minder.rs")
@@ -144,20 +144,20 @@ fn ends_and_output_are_told(sandbox: &Sandbox) -> Result<()> {
 
 fn lines_and_signals_reach_a_running_program(sandbox: &Sandbox) -> Result<()> {
     let mut running = sandbox.probe(["trap"]).spawn()?;
-    expect::equal("the first line", &running.line()?, "ready", "run.rs")?;
+    expect::equal("the first line", &running.line()?, "ready", "run/running.rs")?;
     running.signal(Signal::SIGUSR1)?;
     let outcome = running.wait()?;
-    expect::equal("the end", &outcome.end, End::Code(50), "run.rs")?;
-    expect::equal("the output", &outcome.stdout(), "ready\ngot 10\n", "run.rs")
+    expect::equal("the end", &outcome.end, End::Code(50), "run/running.rs")?;
+    expect::equal("the output", &outcome.stdout(), "ready\ngot 10\n", "run/running.rs")
 }
 
 fn signals_and_descriptors_are_as_asked(sandbox: &Sandbox) -> Result<()> {
     let run = sandbox.probe(["report", "signals_blocked", "signals_ignored", "fds"]);
     let run = run.blocked(Signal::SIGUSR2).ignored(Signal::SIGHUP).descriptor(9);
     let seen = run.output()?.json()?;
-    expect::equal("the blocked signals", &seen["signals_blocked"], json!([12]), "minder.rs")?;
-    expect::equal("the first ignored signal", &seen["signals_ignored"][0], 1, "minder.rs")?;
-    expect::equal("descriptor 9", &seen["fds"]["9"], "/", "minder.rs")
+    expect::equal("the blocked signals", &seen["signals_blocked"], json!([12]), "start.rs")?;
+    expect::equal("the first ignored signal", &seen["signals_ignored"][0], 1, "start.rs")?;
+    expect::equal("descriptor 9", &seen["fds"]["9"], "/", "start.rs")
 }
 
 fn a_sandbox_is_not_the_machine(sandbox: &Sandbox) -> Result<()> {

@@ -7,16 +7,13 @@
 
 use std::{
     ffi::OsString,
-    fs::{self, File},
-    io::{self, Write},
+    fs::File,
+    io::Write,
     os::{
         fd::{AsFd, AsRawFd, FromRawFd},
-        unix::{
-            net::UnixStream,
-            process::{CommandExt, ExitStatusExt},
-        },
+        unix::{net::UnixStream, process::ExitStatusExt},
     },
-    process::{Command, ExitCode, ExitStatus},
+    process::{ExitCode, ExitStatus},
     time::{Duration, Instant},
 };
 
@@ -24,19 +21,20 @@ use anyhow::{Context, Result};
 use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
-    sched::{CloneFlags, setns, unshare},
+    sched::{CloneFlags, setns},
     sys::{
         prctl::set_child_subreaper,
         signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask},
         signalfd::{SfdFlags, SignalFd},
         wait::{WaitPidFlag, WaitStatus, waitpid},
     },
-    unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, setsid},
+    unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout},
 };
-use serde::{Deserialize, Serialize};
-use serde_json::json;
 
-use super::ORDINARY;
+use super::{
+    order::{Order, Said},
+    start::start,
+};
 use crate::process::{descendants, describe};
 
 pub(super) const NAME: &str = "conformance-minder";
@@ -44,58 +42,6 @@ pub(super) const NAME: &str = "conformance-minder";
 /// How long descendants may take to follow their program. Being killed by the kernel
 /// (PR_SET_PDEATHSIG, the end of a PID namespace) happens soon, but not at once.
 const GRACE: Duration = Duration::from_secs(5);
-
-/// What the test wants of the minder.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Order {
-    /// The test's end of this is the leash: when it is closed all must end.
-    pub socket: i32,
-    pub holder: i32,
-    pub user_namespace: bool,
-    pub ordinary: bool,
-    pub cwd: String,
-    /// Signals that the program starts with blocked, and with ignored.
-    pub blocked: Vec<i32>,
-    pub ignored: Vec<i32>,
-    /// Whether standard input is a terminal that is to control the program's session.
-    pub terminal: bool,
-    /// Whether what the program has started may outlive it.
-    pub detaches: bool,
-    /// Descriptors, beyond the first three, that the program starts with.
-    pub descriptors: Vec<i32>,
-}
-
-/// What the minder says: one of these a line.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum Said {
-    /// The program runs, and is this process.
-    Started(i32),
-    /// The program has ended. What wait(2) says of it.
-    Ended(i32),
-    /// All has ended; these processes had survived their program.
-    Left(Vec<String>),
-    /// The minder could not do its work.
-    Failed(String),
-}
-
-impl Order {
-    /// The command that starts the minder for a program.
-    pub fn command(&self, program: &std::ffi::OsStr, args: &[OsString]) -> Command {
-        let mut command = Command::new("/proc/self/exe");
-        command.arg0(NAME).arg(json!(self).to_string()).arg(program).args(args);
-        command
-    }
-}
-
-impl Said {
-    fn to_line(&self) -> String {
-        format!("{}\n", json!(self))
-    }
-
-    pub fn from_line(line: &str) -> Result<Self> {
-        serde_json::from_str(line).context("reading what the minder said")
-    }
-}
 
 /// The minder's own `main`.
 pub(super) fn main() -> ExitCode {
@@ -186,72 +132,6 @@ fn join(order: &Order) -> Result<()> {
     let others = ["mnt", "net", "uts", "ipc"].map(open);
     for namespace in user.into_iter().map(Ok).chain(others) {
         setns(namespace?, CloneFlags::empty()).context("joining a namespace")?;
-    }
-    Ok(())
-}
-
-fn start(order: &Order, argv: &[OsString]) -> Result<Pid> {
-    let (program, args) = argv.split_first().context("no program was given")?;
-    let mut command = Command::new(program);
-    command.args(args);
-    if order.ordinary && !order.user_namespace {
-        command.uid(ORDINARY).gid(ORDINARY); // and no supplementary groups
-    }
-    let nested = order.ordinary && order.user_namespace;
-    let (blocked, ignored) = (order.blocked.clone(), order.ignored.clone());
-    let (terminal, descriptors) = (order.terminal, order.descriptors.clone());
-    let prepare = move || {
-        setsid()?;
-        if terminal {
-            // SAFETY: it takes numbers. See TIOCSCTTY(2const).
-            Errno::result(unsafe { libc::ioctl(0, libc::TIOCSCTTY, 0) })?;
-        }
-        if nested {
-            become_ordinary()?;
-        }
-        open_descriptors(&descriptors)?;
-        set_signals(&blocked, &ignored)
-    };
-    // SAFETY: this process has one thread, so its copy may do whatever a process may do.
-    unsafe { command.pre_exec(prepare) };
-    let child = command.spawn().with_context(|| format!("executing {}", program.display()))?;
-    Ok(Pid::from_raw(child.id().cast_signed()))
-}
-
-/// In a sandbox of one user id there is nobody but root: a further user namespace renames it.
-fn become_ordinary() -> io::Result<()> {
-    unshare(CloneFlags::CLONE_NEWUSER)?;
-    fs::write("/proc/self/setgroups", "deny")?;
-    fs::write("/proc/self/uid_map", format!("{ORDINARY} 0 1"))?;
-    fs::write("/proc/self/gid_map", format!("{ORDINARY} 0 1"))
-}
-
-/// Each is the machine's root directory: what a container would most like to find.
-fn open_descriptors(numbers: &[i32]) -> io::Result<()> {
-    let root = File::open("/")?;
-    for number in numbers {
-        // SAFETY: dup2(2) takes numbers; nothing of this process is at the new one, just forked.
-        Errno::result(unsafe { libc::dup2(root.as_raw_fd(), *number) })?;
-    }
-    Ok(())
-}
-
-fn set_signals(blocked: &[i32], ignored: &[i32]) -> io::Result<()> {
-    // SAFETY: the set is initialised by sigemptyset; ignoring a signal runs no code.
-    unsafe {
-        let mut set = std::mem::zeroed();
-        libc::sigemptyset(&raw mut set);
-        for number in blocked {
-            libc::sigaddset(&raw mut set, *number);
-        }
-        // Those that the test's own surroundings ignore, as a shell's background jobs do, are not.
-        for number in 1..=64 {
-            libc::signal(number, libc::SIG_DFL);
-        }
-        libc::sigprocmask(libc::SIG_SETMASK, &raw const set, std::ptr::null_mut());
-        for number in ignored {
-            libc::signal(*number, libc::SIG_IGN);
-        }
     }
     Ok(())
 }

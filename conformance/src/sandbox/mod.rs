@@ -7,11 +7,13 @@
 //! by descent.
 //!
 //! Two helper processes, which are the test's own program again, stand behind it:
-//! `holder.rs` keeps the namespaces alive, `minder.rs` runs a program in them and makes sure that
-//! none of its descendants survives it.
+//! `holder.rs` keeps the namespaces alive, `minder.rs` runs a program in them as it is told
+//! (`order.rs`, `start.rs`) and makes sure that none of its descendants survives it.
 
 mod holder;
 mod minder;
+mod order;
+mod start;
 mod view;
 
 use std::{
@@ -28,7 +30,7 @@ use nix::{
     unistd::{Pid, geteuid},
 };
 
-pub(crate) use minder::{Order, Said};
+pub(crate) use order::{Order, Said};
 
 use crate::{PROBE, Run, TempDir, temp::set_mode, traces::Traces};
 use holder::Holder;
