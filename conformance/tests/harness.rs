@@ -3,13 +3,17 @@
 use std::{
     fs,
     path::PathBuf,
-    process::{Command, Stdio},
+    process::{Command, ExitCode, Stdio},
     thread::sleep,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail};
-use conformance::{End, Rootfs, Sandbox, expect, unprivileged};
+use conformance::{
+    End, Rootfs, Sandbox,
+    checkpoint::{self, Test},
+    expect, unprivileged,
+};
 use nix::sys::signal::{Signal, kill};
 use serde_json::json;
 
@@ -218,20 +222,20 @@ fn a_rootfs_goes_with_its_owner() -> Result<()> {
     expect::that("the directory is gone", !dir.exists(), &dir, "temp.rs")
 }
 
-/// Never run by itself: it needs what no machine has.
+/// A specimen: it needs what no machine has.
 fn needs_the_impossible() -> Result<()> {
     bail!("this test ran")
 }
 
 fn a_missing_need_is_told_and_never_passes() -> Result<()> {
-    let myself = |args: &[&str]| -> Result<String> {
-        let output = Command::new("/proc/self/exe").args(args).output()?;
+    let told = |args: &[&str]| -> Result<String> {
+        let output = specimens().args(args).output()?;
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     };
-    let run = myself(&["--exact", "needs_the_impossible"])?;
+    let run = told(&["--exact", "needs_the_impossible"])?;
     expect::contains("the result", &run, "ignored (needs /no/such/path)", "checkpoint.rs")?;
     expect::contains("the result", &run, "0 passed; 0 failed; 1 ignored", "checkpoint.rs")?;
-    let list = myself(&["--list", "--ignored"])?;
+    let list = told(&["--list", "--ignored"])?;
     expect::contains(
         "the list of what is ignored",
         &list,
@@ -240,11 +244,8 @@ fn a_missing_need_is_told_and_never_passes() -> Result<()> {
     )
 }
 
-/// Never run by itself, but killed by the next test.
-fn hangs_when_asked_to() -> Result<()> {
-    if std::env::var_os("CONFORMANCE_HANG").is_none() {
-        return Ok(());
-    }
+/// A specimen: is killed while it runs.
+fn hangs() -> Result<()> {
     let sandbox = Sandbox::new()?;
     let mut running = sandbox.probe(["sleep", "60"]).spawn()?;
     running.line()?;
@@ -256,8 +257,8 @@ fn hangs_when_asked_to() -> Result<()> {
 fn nothing_survives_the_harness() -> Result<()> {
     let dir = conformance::TempDir::new("hang")?;
     let file = dir.path().join("pid");
-    let mut harness = Command::new("/proc/self/exe")
-        .args(["--exact", "hangs_when_asked_to"])
+    let mut harness = specimens()
+        .args(["--exact", "hangs"])
         .env("CONFORMANCE_HANG", &file)
         .stdout(Stdio::null())
         .spawn()?;
@@ -283,28 +284,48 @@ fn alive(pid: i32) -> bool {
     kill(nix::unistd::Pid::from_raw(pid), None).is_ok()
 }
 
-conformance::checkpoint! {
-    a_mount_is_found: [Sandbox, Command("mount")],
-    a_second_mount_in_the_same_place_is_found: [Sandbox, Command("mount")],
-    a_file_in_run_is_found: [Sandbox],
-    an_interface_is_found: [Sandbox, Command("ip")],
-    a_firewall_rule_is_found: [Sandbox, Command("nft")],
-    a_changed_host_name_is_found: [Sandbox, Command("hostname")],
-    a_message_queue_is_found: [Sandbox],
-    a_cgroup_is_found_and_removed: [Root],
-    a_process_that_outlives_its_run_is_found_and_killed,
-    what_goes_on_in_the_background_lives_as_long_as_it_is_kept,
-    a_terminal_can_be_resized: [Command("stty")],
-    a_run_that_takes_too_long_is_killed,
-    a_program_that_is_not_there_is_named,
-    ends_and_output_are_told,
-    lines_and_signals_reach_a_running_program,
-    signals_and_descriptors_are_as_asked,
-    a_sandbox_is_not_the_machine,
-    an_unprivileged_sandbox_gives_no_capability: [Sandbox],
-    a_rootfs_goes_with_its_owner,
-    needs_the_impossible: [Path("/no/such/path")],
-    a_missing_need_is_told_and_never_passes,
-    hangs_when_asked_to,
-    nothing_survives_the_harness: [Sandbox],
+/// The command that runs the specimens: tests of which other tests look how the harness takes them.
+/// Of this program's own they are none, or it could never be said that all of them ran.
+fn specimens() -> Command {
+    let mut command = Command::new("/proc/self/exe");
+    command.env(SPECIMENS, "");
+    command
+}
+
+const SPECIMENS: &str = "CONFORMANCE_SPECIMENS";
+
+fn main() -> ExitCode {
+    let specimens = || {
+        conformance::tests! {
+            needs_the_impossible: [Path("/no/such/path")],
+            hangs,
+        }
+    };
+    checkpoint::main(if std::env::var_os(SPECIMENS).is_some() { specimens() } else { tests() })
+}
+
+fn tests() -> Vec<Test> {
+    conformance::tests! {
+        a_mount_is_found: [Sandbox, Command("mount")],
+        a_second_mount_in_the_same_place_is_found: [Sandbox, Command("mount")],
+        a_file_in_run_is_found: [Sandbox],
+        an_interface_is_found: [Sandbox, Command("ip")],
+        a_firewall_rule_is_found: [Sandbox, Command("nft")],
+        a_changed_host_name_is_found: [Sandbox, Command("hostname")],
+        a_message_queue_is_found: [Sandbox],
+        a_cgroup_is_found_and_removed: [Root],
+        a_process_that_outlives_its_run_is_found_and_killed,
+        what_goes_on_in_the_background_lives_as_long_as_it_is_kept,
+        a_terminal_can_be_resized: [Command("stty")],
+        a_run_that_takes_too_long_is_killed,
+        a_program_that_is_not_there_is_named,
+        ends_and_output_are_told,
+        lines_and_signals_reach_a_running_program,
+        signals_and_descriptors_are_as_asked,
+        a_sandbox_is_not_the_machine,
+        an_unprivileged_sandbox_gives_no_capability: [Sandbox],
+        a_rootfs_goes_with_its_owner,
+        a_missing_need_is_told_and_never_passes,
+        nothing_survives_the_harness: [Sandbox],
+    }
 }

@@ -101,7 +101,8 @@ fn programs(session: &Session) -> Result<TempDir> {
     Ok(dir)
 }
 
-/// Where cargo has put the programs of the workspace, as they are now.
+/// Where cargo has put the programs of the workspace, as they are now. Where there is no cargo, in a
+/// virtual machine, whoever has brought this test there has seen to that.
 fn built() -> Result<&'static PathBuf> {
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let built = BUILT.get_or_init(|| build().map_err(|error| format!("{error:#}")));
@@ -117,7 +118,7 @@ fn build() -> Result<PathBuf> {
         Some(name) => name,
     };
     let target = dir.parent().context("the profile is in no target directory")?;
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let Some(cargo) = env::var_os("CARGO") else { return Ok(dir.to_owned()) };
     let mut command = Command::new(cargo);
     command.current_dir(env!("CARGO_MANIFEST_DIR"));
     command.args(["build", "--quiet", "--workspace", "--bins", "--profile", profile]);

@@ -47,6 +47,7 @@ fn carry_out() -> Result<()> {
         leave_initramfs()?;
     }
     make_world(plan.workspace.as_deref())?;
+    plan.layout.mount()?;
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     Answer::Booted(release.trim().to_string()).say();
     for run in &plan.runs {
@@ -79,7 +80,6 @@ fn make_world(workspace: Option<&Path>) -> Result<()> {
         ("mqueue", "/dev/mqueue", ""),
         ("tmpfs", "/run", "mode=755"),
         ("tmpfs", "/tmp", "mode=1777"),
-        ("cgroup2", "/sys/fs/cgroup", ""),
     ] {
         let _ = fs::create_dir_all(target);
         match mount(Some(kind), target, Some(kind), MsFlags::empty(), Some(data)) {

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result};
 
 use crate::{
-    programs::Programs,
+    programs::{Programs, cargo},
     results::{self, Verdict},
     table::Table,
 };
@@ -20,10 +20,13 @@ pub fn run(programs: &Programs, table: &mut Table) -> Result<()> {
     println!("\n{kernel}");
     for program in &programs.tests {
         let mut command = Command::new(&program.path);
-        command.current_dir(&program.folder);
+        command.args(&programs.filter).current_dir(&program.folder);
         add(&kernel, &program.name, command, table)?;
     }
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    if !programs.all || programs.filter.is_some() {
+        return Ok(());
+    }
+    let mut command = cargo();
     command.args(["test", "--workspace", "--doc"]);
     add(&kernel, "documentation", command, table)
 }

@@ -10,16 +10,20 @@
 //! | `results.rs` | what a test program says, line by line |
 //! | `host.rs` | running them on this kernel |
 //! | `guest.rs` | process 1 of a virtual machine, which runs them there |
+//! | `machine.rs` | running virtual machines |
 //! | `plan.rs` | what a guest is to do, and how it answers |
 //! | `uml.rs` | User-Mode Linux: a kernel that is a process |
 //! | `qemu.rs`, `initramfs.rs` | Debian's kernel under QEMU, without hardware support |
+//! | `cgroups.rs` | the two ways in which control groups are mounted there |
 //! | `modules.rs` | which kernel modules to load, in which order |
 //! | `packages.rs` | what has to be installed for that |
 //! | `table.rs` | all results, for people and for programs |
 
+mod cgroups;
 mod guest;
 mod host;
 mod initramfs;
+mod machine;
 mod modules;
 mod packages;
 mod plan;
@@ -40,6 +44,14 @@ use crate::{programs::Programs, table::Table};
 #[derive(Parser)]
 #[command(name = "cargo conformance", bin_name = "cargo conformance", max_term_width = 100)]
 struct Args {
+    /// Only tests whose names contain this
+    #[arg(value_name = "TEST")]
+    filter: Option<String>,
+
+    /// Only the tests of this package; may be given more than once
+    #[arg(short, long, value_name = "PACKAGE")]
+    package: Vec<String>,
+
     /// Which kernels; may be given more than once [default: all that this machine can run]
     #[arg(long, value_name = "KERNEL")]
     kernel: Vec<Kernel>,
@@ -62,9 +74,9 @@ struct Args {
 enum Kernel {
     /// This machine's own
     Host,
-    /// User-Mode Linux: cgroup v2 with cpu, io, memory and pids
+    /// User-Mode Linux: cgroup v2 with cpu, io, memory and pids; device-mapper
     Uml,
-    /// Debian's, in QEMU: every controller of cgroup v2, two processors
+    /// Debian's, in QEMU: every controller of both versions of cgroups, two processors
     Qemu,
 }
 
@@ -90,12 +102,12 @@ fn run(args: &Args) -> Result<bool> {
     };
     let mut table = Table::default();
     let kernels = packages::ready(&kernels, args.install, &mut table)?;
-    let programs = Programs::build()?;
+    let programs = Programs::build(&args.package, args.filter.clone())?;
     for kernel in kernels {
         match kernel {
             Kernel::Host => host::run(&programs, &mut table)?,
-            Kernel::Uml => uml::run(&programs, &mut table)?,
-            Kernel::Qemu => qemu::run(&programs, &mut table)?,
+            Kernel::Uml => uml::UML.run(&programs, &mut table)?,
+            Kernel::Qemu => qemu::QEMU.run(&programs, &mut table)?,
         }
     }
     println!("\n{table}");

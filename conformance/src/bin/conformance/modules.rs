@@ -8,35 +8,17 @@ use std::{
 use anyhow::{Context, Result};
 
 /// What the tests use that a kernel may have as a module.
+#[rustfmt::skip]
 const WANTED: &[&str] = &[
-    "overlay",
-    "loop",
-    "veth",
-    "bridge",
-    "nf_tables",
-    "nft_compat",
-    "nft_chain_nat",
-    "nft_nat",
-    "nft_masq",
-    "nft_ct",
-    "nft_fib",
-    "nft_fib_ipv4",
-    "nft_fib_inet",
-    "nf_conntrack",
-    "nf_conntrack_netlink",
-    "nft_socket",
-    "cls_cgroup",
-    "sch_htb",
-    "dm-mod",
-    "dm-thin-pool",
-    "dm-bufio",
-    "fuse",
-    "btrfs",
-    "xfs",
-    "ext4",
-    "dummy",
-    "null_blk",
-    "bfq",
+    // storage
+    "overlay", "fuse", "loop", "btrfs", "ext4", "xfs",
+    "dm-mod", "dm-bufio", "dm-thin-pool", "dm-snapshot", "null_blk", "bfq",
+    // networks
+    "veth", "bridge", "dummy", "tun", "cls_cgroup", "sch_htb", "sch_prio",
+    // firewall
+    "nf_conntrack", "nf_conntrack_netlink", "nf_tables", "nft_chain_nat", "nft_compat", "nft_ct",
+    "nft_fib", "nft_fib_inet", "nft_fib_ipv4", "nft_masq", "nft_nat", "nft_redir", "nft_reject",
+    "nft_socket", "xt_cgroup",
 ];
 
 /// The files of the wanted modules in `dir` (`…/lib/modules/RELEASE`), each after those that it

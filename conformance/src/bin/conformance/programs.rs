@@ -19,8 +19,25 @@ pub struct Program {
     pub folder: PathBuf,
 }
 
+impl Program {
+    /// The names of its tests: of those that an argument selects, such as `--ignored`.
+    pub fn list(&self, which: &str) -> Result<Vec<String>> {
+        let mut list = Command::new(&self.path);
+        list.args(["--list", which]).current_dir(&self.folder).stdin(Stdio::null());
+        let output =
+            list.output().with_context(|| format!("asking {} for its tests", self.name))?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let names = text.lines().filter_map(|line| line.strip_suffix(": test"));
+        Ok(names.map(String::from).collect())
+    }
+}
+
 /// All of them, and the programs that they test.
 pub struct Programs {
+    /// Whether they are those of every package.
+    pub all: bool,
+    /// What a test has to have in its name.
+    pub filter: Option<String>,
     /// In the order of the workspace.
     pub tests: Vec<Program>,
     /// `step01` … `final-runtime`.
@@ -28,10 +45,13 @@ pub struct Programs {
 }
 
 impl Programs {
-    /// Has cargo build them.
-    pub fn build() -> Result<Self> {
-        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.args(["test", "--workspace", "--no-run", "--message-format=json-render-diagnostics"]);
+    /// Has cargo build those of these packages, or all if there are none.
+    pub fn build(packages: &[String], filter: Option<String>) -> Result<Self> {
+        let all = packages.is_empty();
+        let mut cargo = cargo();
+        cargo.args(["test", "--no-run", "--message-format=json-render-diagnostics"]);
+        cargo.args(all.then_some("--workspace"));
+        cargo.args(packages.iter().map(|package| format!("--package={package}")));
         let built = cargo.stderr(Stdio::inherit()).output().context("running cargo")?;
         if !built.status.success() {
             bail!("cargo could not build the tests");
@@ -45,8 +65,13 @@ impl Programs {
         let mut tests = tests.into_iter().map(program).collect::<Result<Vec<_>>>()?;
         tests.sort_by(|a, b| a.name.cmp(&b.name));
         let path = |message: &Value| PathBuf::from(message["executable"].as_str().unwrap_or(""));
-        Ok(Self { tests, binaries: binaries.into_iter().map(path).collect() })
+        Ok(Self { all, filter, tests, binaries: binaries.into_iter().map(path).collect() })
     }
+}
+
+/// The cargo that runs this program.
+pub fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
 fn program(message: &Value) -> Result<Program> {

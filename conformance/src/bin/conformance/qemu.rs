@@ -12,42 +12,37 @@ use anyhow::{Context, Result, ensure};
 
 use crate::{
     initramfs::Initramfs,
+    machine::Kernel,
     modules,
-    plan::{self, Plan, VARIABLE},
+    plan::{Plan, VARIABLE},
     programs::Programs,
-    table::Table,
 };
 
-/// What its kernel is there for: every controller of cgroup v2.
-const WHOLE: &[&str] = &["step06 checkpoint"];
+/// What it is there for: every controller, in both dialects, and two processors.
+pub const QEMU: Kernel = Kernel {
+    name: "QEMU",
+    whole: &["step06 checkpoint"],
+    limit: Duration::from_secs(25 * 60),
+    machine,
+};
 
-/// How long all of it may take.
-const LIMIT: Duration = Duration::from_secs(25 * 60);
+/// How many huge pages, of 2 MiB, are kept for whoever asks for them.
+const HUGE_PAGES: u32 = 16;
 
-/// Programs that tests use where they are, beside those that are tested.
+/// Programs that tests use where they are, beside those that are tested: as many as this machine has.
+#[rustfmt::skip]
 const TOOLS: &[&str] = &[
-    "sh",
-    "bash",
-    "cat",
-    "ls",
-    "id",
-    "true",
-    "sleep",
-    "stty",
-    "grep",
-    "sed",
-    "ip",
-    "nft",
-    "unshare",
-    "nsenter",
-    "setpriv",
-    "mount",
-    "umount",
-    "busybox",
-    "mknod",
-    "rm",
-    "newuidmap",
-    "newgidmap",
+    // shells, and what scripts are made of
+    "sh", "bash", "cat", "cp", "cut", "date", "dd", "env", "grep", "head", "id", "ln", "ls", "mkdir",
+    "mkfifo", "mknod", "mv", "ps", "rm", "rmdir", "sed", "seq", "sleep", "sort", "stty", "tail",
+    "tee", "timeout", "touch", "tr", "true", "uniq", "wc",
+    // namespaces, mounts, identity
+    "busybox", "chmod", "chown", "hostname", "mount", "newgidmap", "newuidmap", "nsenter",
+    "setpriv", "umount", "unshare",
+    // network
+    "ip", "nft", "tc",
+    // storage
+    "dmsetup", "losetup", "mkfs.btrfs", "mkfs.ext4", "mkfs.xfs",
 ];
 
 /// The folder that holds Debian's kernel package, unpacked.
@@ -55,9 +50,7 @@ pub fn kernel_dir() -> PathBuf {
     "target/conformance/kernel".into()
 }
 
-/// Boots it and runs the tests that no other kernel has run, and the whole of [`WHOLE`].
-pub fn run(programs: &Programs, table: &mut Table) -> Result<()> {
-    let mut plan = Plan::new(programs, table, WHOLE);
+fn machine(programs: &Programs, mut plan: Plan) -> Result<Command> {
     let modules = only_entry(&kernel_dir().join("lib/modules"), "")?;
     plan.modules = modules::in_order(&modules)?;
 
@@ -77,8 +70,11 @@ pub fn run(programs: &Programs, table: &mut Table) -> Result<()> {
         archive.dir(&run.folder)?;
         archive.tree(&run.folder.join("tests"))?;
     }
-    for file in ["/etc/passwd", "/etc/group", "/etc/hosts"] {
-        archive.file(Path::new(file), Path::new(file), 0o644)?;
+    archive.tree(&std::env::current_dir()?.join("book/src"))?;
+    for file in ["/etc/passwd", "/etc/group", "/etc/hosts", "/etc/subuid", "/etc/subgid"] {
+        if Path::new(file).exists() {
+            archive.file(Path::new(file), Path::new(file), 0o644)?;
+        }
     }
     for (index, module) in plan.modules.iter_mut().enumerate() {
         let place = PathBuf::from(format!("/modules/{index:03}.ko"));
@@ -93,10 +89,9 @@ pub fn run(programs: &Programs, table: &mut Table) -> Result<()> {
     machine.args(["-m", "3G", "-no-reboot", "-nodefaults", "-display", "none", "-serial", "stdio"]);
     machine.arg("-kernel").arg(only_entry(&kernel_dir().join("boot"), "vmlinuz-")?);
     machine.arg("-initrd").arg(&initramfs);
-    machine
-        .arg("-append")
-        .arg(format!("console=ttyS0 quiet panic=-1 mitigations=off {VARIABLE}=/plan.json"));
-    plan::carry_out("QEMU", machine, LIMIT, table)
+    let quick = "console=ttyS0 quiet panic=-1 mitigations=off";
+    machine.arg("-append").arg(format!("{quick} hugepages={HUGE_PAGES} {VARIABLE}=/plan.json"));
+    Ok(machine)
 }
 
 /// The entry of a folder whose name begins like this; there is to be one.

@@ -45,6 +45,11 @@ impl Table {
         self.ran_nowhere().is_empty()
     }
 
+    /// Whether something is known of a program on some kernel.
+    pub fn knows(&self, program: &str) -> bool {
+        self.tests.keys().any(|(one, _)| one == program)
+    }
+
     /// The tests of a program that have run on no kernel yet.
     pub fn missing(&self, program: &str) -> Vec<String> {
         let missing = self.ran_nowhere();

@@ -11,24 +11,24 @@ use std::{
 use anyhow::{Context, Result};
 
 use crate::{
+    machine::Kernel,
     modules,
-    plan::{self, Plan, VARIABLE},
+    plan::{Plan, VARIABLE},
     programs::Programs,
-    table::Table,
 };
 
-/// What its kernel is there for: the second dialect of cgroups.
-const WHOLE: &[&str] = &["step06 checkpoint"];
-
-/// How long all of it may take.
-const LIMIT: Duration = Duration::from_secs(20 * 60);
+/// What it is there for: the second dialect of cgroups, and a device-mapper.
+pub const UML: Kernel = Kernel {
+    name: "UML",
+    whole: &["step06 checkpoint"],
+    limit: Duration::from_secs(20 * 60),
+    machine,
+};
 
 /// Debian's name for the kernel.
 pub const KERNEL: &str = "/usr/bin/linux.uml";
 
-/// Boots it and runs the tests that no other kernel has run, and the whole of [`WHOLE`].
-pub fn run(programs: &Programs, table: &mut Table) -> Result<()> {
-    let mut plan = Plan::new(programs, table, WHOLE);
+fn machine(_: &Programs, mut plan: Plan) -> Result<Command> {
     plan.modules = modules::in_order(&modules_dir()?)?;
     let workspace = std::env::current_dir()?;
     let dir = workspace.join("target/conformance");
@@ -41,7 +41,7 @@ pub fn run(programs: &Programs, table: &mut Table) -> Result<()> {
     machine.args(["mem=1G", "rootfstype=hostfs", "rw", "quiet", "con=null", "con0=null,fd:1"]);
     machine.arg(format!("init={}", std::env::current_exe()?.display()));
     machine.arg(format!("{VARIABLE}={}", file.display()));
-    plan::carry_out("UML", machine, LIMIT, table)
+    Ok(machine)
 }
 
 fn modules_dir() -> Result<PathBuf> {
