@@ -164,6 +164,19 @@ fn signals_and_descriptors_are_as_asked(sandbox: &Sandbox) -> Result<()> {
     expect::equal("descriptor 9", &seen["fds"]["9"], "/", "start.rs")
 }
 
+/// In version 1 it does not die of being killed.
+fn a_frozen_process_is_killed(sandbox: &Sandbox) -> Result<()> {
+    let group = PathBuf::from("/sys/fs/cgroup/freezer").join(sandbox.cgroup_parent());
+    fs::create_dir(&group)?;
+    let mut running = sandbox.probe(["sleep", "60"]).spawn()?;
+    running.line()?;
+    fs::write(group.join("cgroup.procs"), running.pid().to_string())?;
+    fs::write(group.join("freezer.state"), "FROZEN")?;
+    drop(running); // which waits for its death
+    fs::remove_dir(&group)?;
+    Ok(())
+}
+
 fn a_sandbox_is_not_the_machine(sandbox: &Sandbox) -> Result<()> {
     let seen =
         sandbox.probe(["report", "namespaces", "interfaces", "fds", "env"]).output()?.json()?;
@@ -322,6 +335,7 @@ fn tests() -> Vec<Test> {
         ends_and_output_are_told,
         lines_and_signals_reach_a_running_program,
         signals_and_descriptors_are_as_asked,
+        a_frozen_process_is_killed: [Root, CgroupV1("freezer")],
         a_sandbox_is_not_the_machine,
         an_unprivileged_sandbox_gives_no_capability: [Sandbox],
         a_rootfs_goes_with_its_owner,

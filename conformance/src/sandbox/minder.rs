@@ -7,12 +7,13 @@
 
 use std::{
     ffi::OsString,
-    fs::File,
+    fs::{self, File},
     io::Write,
     os::{
         fd::{AsFd, AsRawFd, FromRawFd},
         unix::{net::UnixStream, process::ExitStatusExt},
     },
+    path::Path,
     process::{ExitCode, ExitStatus},
     time::{Duration, Instant},
 };
@@ -146,6 +147,25 @@ fn let_go_of_stdio() -> Result<()> {
     Ok(())
 }
 
+/// One that was frozen by cgroup v1 dies when it goes on. See the kernel's
+/// admin-guide/cgroup-v1/freezer-subsystem.
+fn thaw(pid: Pid) {
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+    let freezer = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+    let freezer = freezer.into_iter().find(|words| {
+        words[2] == "cgroup" && words[3].split(',').any(|option| option == "freezer")
+    });
+    let group = groups.lines().map(|line| line.splitn(3, ':').collect::<Vec<_>>());
+    let group = group.into_iter().find(|fields| fields[1].split(',').any(|one| one == "freezer"));
+    let (Some(freezer), Some(&[_, _, group])) = (freezer, group.as_deref()) else { return };
+    let group = Path::new(group.trim_start_matches('/'));
+    for group in group.ancestors().filter(|group| !group.as_os_str().is_empty()) {
+        let file = Path::new(freezer[1]).join(group).join("freezer.state");
+        let _ = fs::write(file, "THAWED"); // the group may be gone
+    }
+}
+
 enum Reaped {
     One(Pid, ExitStatus),
     /// There are no children any more.
@@ -169,6 +189,7 @@ fn kill_all() -> Result<()> {
     loop {
         for pid in descendants(Pid::this()) {
             let _ = kill(pid, Signal::SIGKILL); // it may be gone
+            thaw(pid);
         }
         match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
             Err(Errno::ECHILD) => return Ok(()),
