@@ -14,7 +14,8 @@ use nix::sched::{CloneFlags, unshare};
 use step05::{Explain, Layer};
 
 use crate::{
-    Controller, Door, Group, GroupPath, Hierarchy, Stats, Version, directory::clear_abandoned,
+    Controller, Door, Freezer, Group, GroupPath, Hierarchy, Stats, Version,
+    directory::{clear_abandoned, thaw_abandoned},
 };
 
 /// The layer that holds the container to its limits and counts what it uses.
@@ -82,10 +83,13 @@ impl Layer for Cgroup {
     fn recover(&mut self, explain: &Explain) -> Result<()> {
         // The processes of a killed runtime were killed with it, but that may have been only now.
         let deadline = Instant::now() + Duration::from_millis(200);
-        for hierarchy in Hierarchy::all()? {
-            if let Some(top) = hierarchy.top() {
-                clear_abandoned(explain, &top, &self.parent, &self.id, deadline);
-            }
+        let all = Hierarchy::all()?;
+        let tops: Vec<_> = all.iter().filter_map(|one| Some((one, one.top()?))).collect();
+        for (one, top) in tops.iter().filter(|(one, _)| one.serves(&Freezer)) {
+            thaw_abandoned(explain, one.version, top, &self.parent, &self.id);
+        }
+        for (_, top) in &tops {
+            clear_abandoned(explain, top, &self.parent, &self.id, deadline);
         }
         Ok(())
     }

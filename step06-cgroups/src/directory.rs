@@ -20,7 +20,7 @@ use nix::{
 };
 use step05::{Explain, alive, sh};
 
-use crate::GroupPath;
+use crate::{Files, GroupPath, Version, freezer};
 
 /// The mode of the groups that this program makes. The sticky bit, which means nothing to cgroups,
 /// says that it made them, and may remove them when they are empty. One that somebody else has made
@@ -82,8 +82,31 @@ pub fn remove_empty(explain: &Explain, above: &[PathBuf]) {
     }
 }
 
-/// Removes what killed runtimes left in the group at `path`, and a group of the name `id`, which is
-/// about to be made. What processes still hold is left to a later run.
+/// The groups that killed runtimes left in the group at `path`, and one of the name `id`, which is
+/// about to be made; each with the lock that nobody else holds.
+fn abandoned(
+    top: &Path,
+    path: &GroupPath,
+    id: &str,
+) -> impl Iterator<Item = (PathBuf, Flock<File>)> {
+    let entries = fs::read_dir(path.of(top, "")).into_iter().flatten().flatten();
+    entries.filter_map(move |entry| {
+        let (name, dir) = (entry.file_name(), entry.path());
+        let dead = name.to_str().is_some_and(|name| name == id || !alive(name));
+        let open = || File::open(&dir).and_then(|dir| lock(dir, FlockArg::LockExclusiveNonblock));
+        let lock = (dead && is_ours(&dir)).then(open)?.ok()?;
+        Some((dir, lock))
+    })
+}
+
+/// Lets go on what killed runtimes left frozen. It was killed with them, and now dies of it.
+pub fn thaw_abandoned(explain: &Explain, version: Version, top: &Path, path: &GroupPath, id: &str) {
+    for (dir, _lock) in abandoned(top, path, id) {
+        freezer::let_die(explain, &Files { version, dir });
+    }
+}
+
+/// Removes what killed runtimes left. What processes still hold is left to a later run.
 pub fn clear_abandoned(
     explain: &Explain,
     top: &Path,
@@ -91,16 +114,8 @@ pub fn clear_abandoned(
     id: &str,
     deadline: Instant,
 ) {
-    for entry in fs::read_dir(path.of(top, "")).into_iter().flatten().flatten() {
-        let (name, dir) = (entry.file_name(), entry.path());
-        let dead = name.to_str().is_some_and(|name| name == id || !alive(name));
-        if dead
-            && is_ours(&dir)
-            && let Ok(_lock) =
-                File::open(&dir).and_then(|dir| lock(dir, FlockArg::LockExclusiveNonblock))
-        {
-            let _ = remove(&dir, deadline);
-        }
+    for (dir, _lock) in abandoned(top, path, id) {
+        let _ = remove(&dir, deadline);
     }
     remove_empty(explain, &path.below(top));
 }

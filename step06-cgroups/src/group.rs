@@ -26,7 +26,7 @@ use step05::{Explain, clone::pidfd_open, sh, signals::send};
 use crate::{
     Controller, Door, Files, GroupPath, Hierarchy, Version,
     directory::{is_gone, lock, make, names, processes, remove, remove_empty},
-    enable,
+    enable, freezer,
 };
 
 /// How long a process that has been killed may take to leave its group.
@@ -105,6 +105,11 @@ impl Group {
         Some(&tree.files)
     }
 
+    /// Its files in every hierarchy that it is in.
+    pub(crate) fn all_files(&self) -> impl Iterator<Item = &Files> {
+        self.trees.iter().map(|tree| &tree.files)
+    }
+
     /// Opens what a process needs to join the group. To be done on the host: whether one may join
     /// is asked of who opened the file, not of who writes to it.
     pub fn doors(&self) -> Result<Vec<Door>> {
@@ -126,7 +131,7 @@ impl Group {
         all
     }
 
-    /// Kills everyone in it, and waits until they have left.
+    /// Kills everyone in it, frozen or not, and waits until they have left.
     pub fn kill(&self, explain: &Explain) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
         let at_once = self.trees.iter().find(|tree| tree.files.has("cgroup.kill"));
@@ -135,6 +140,7 @@ impl Group {
                 Some(tree) => tree.files.write(explain, "cgroup.kill", 1)?,
                 None => self.kill_one_by_one(),
             }
+            self.all_files().for_each(|files| freezer::let_die(explain, files));
             let left = self.processes();
             if left.is_empty() {
                 return Ok(());

@@ -15,6 +15,7 @@
 //! | `devices.rs` `device_rule.rs` | the devices controller, and a line of its list |
 //! | `io.rs` `disk.rs` | the io controller, and a disk with a setting for it |
 //! | `device_program.rs` `bpf.rs` | the same for v2: a program, and how the kernel takes it |
+//! | `freezer.rs` | standing still and going on |
 //! | `view.rs` | what the container sees of it at `/sys/fs/cgroup` |
 //! | `stats.rs` | what was used, as a table |
 //! | `limits.rs` | all of them, with their flags |
@@ -38,6 +39,7 @@ mod disk;
 mod door;
 mod enable;
 mod files;
+mod freezer;
 mod group;
 mod group_path;
 mod hierarchy;
@@ -60,6 +62,7 @@ pub use devices::Devices;
 pub use disk::OnDisk;
 pub use door::Door;
 pub use files::Files;
+pub use freezer::Freezer;
 pub use group::Group;
 pub use group_path::GroupPath;
 pub use hierarchy::{Hierarchy, Version};

@@ -8,6 +8,8 @@ mod cpu;
 mod delegation;
 #[path = "checkpoint/devices.rs"]
 mod devices;
+#[path = "checkpoint/freezer.rs"]
+mod freezer;
 #[path = "checkpoint/group.rs"]
 mod group;
 #[path = "checkpoint/io.rs"]
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
         cpu::tests(),
         delegation::tests(),
         devices::tests(),
+        freezer::tests(),
         group::tests(),
         io::tests(),
         memory::tests(),
