@@ -7,6 +7,8 @@ mod background;
 mod errors;
 #[path = "verbs/killed.rs"]
 mod killed;
+#[path = "verbs/pause.rs"]
+mod pause;
 #[path = "verbs/run.rs"]
 mod run;
 #[path = "verbs/scene.rs"]
@@ -17,6 +19,7 @@ mod terminal;
 use background::*;
 use errors::*;
 use killed::*;
+use pause::*;
 use run::*;
 use terminal::*;
 
@@ -53,6 +56,18 @@ conformance::checkpoint! {
     a_killed_runtime_leaves_nothing_after_rm: [Filesystem("overlay")],
     a_killed_runtime_leaves_nothing_after_the_next_run: [Filesystem("overlay")],
     many_at_once_leave_nothing: [Filesystem("overlay")],
+
+    // pause.rs
+    pausing_of_v1: [Root, Filesystem("overlay"), CgroupV1("freezer")],
+    pausing_of_v2: [Root, Filesystem("overlay"), CgroupV2(""), Other(no_freezer_of_v2)],
+    a_paused_container_ends_in_v1: [Root, Filesystem("overlay"), CgroupV1("freezer")],
+    a_paused_container_ends_in_v2:
+        [Root, Filesystem("overlay"), CgroupV2(""), Other(no_freezer_of_v2)],
+    a_runtime_killed_while_paused_leaves_nothing_in_v1:
+        [Root, Filesystem("overlay"), CgroupV1("freezer")],
+    a_runtime_killed_while_paused_leaves_nothing_in_v2:
+        [Root, Filesystem("overlay"), CgroupV2(""), Other(no_freezer_of_v2)],
+    without_a_freezer_nobody_is_paused: [Filesystem("overlay"), UserNamespaces],
 
     // errors.rs
     what_cannot_be_is_told_in_one_line: [Filesystem("overlay")],

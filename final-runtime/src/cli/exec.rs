@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use step07::{Container, Explain, Process, Variable};
 
 use crate::{
@@ -100,6 +100,9 @@ impl Args {
     /// than its own command.
     fn make(self, record: &container::Container) -> Result<Container> {
         let (pid, pidfd) = record.running()?;
+        // One who joined the group would stand still with it.
+        let name = &record.config.name;
+        ensure!(!record.is_paused(), "container {name} is paused: unpause it first");
         let mut process = Process::new(self.command);
         process.env.clear();
         for variable in &record.config.env {

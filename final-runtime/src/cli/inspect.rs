@@ -32,6 +32,7 @@ fn tell(store: &Store, container: &Container) -> Result<Value> {
     let condition = match container.condition() {
         Condition::Starting => "starting",
         Condition::Up => "running",
+        Condition::Paused => "paused",
         Condition::Ending => "ending",
         Condition::Exited => "exited",
         Condition::Lost => "lost",

@@ -1,10 +1,9 @@
 //! `kill`: sends a signal to a container's first process.
 
-use std::{os::fd::AsFd, str::FromStr};
+use std::str::FromStr;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use nix::sys::signal::Signal;
-use step07::signals::send;
 
 use super::each;
 use crate::store::Store;
@@ -48,9 +47,9 @@ impl FromStr for SignalNumber {
 impl Args {
     pub fn run(self, store: &Store) -> Result<u8> {
         each(&self.containers, |name| {
-            let (_, pidfd) = store.containers.find(name)?.running()?;
-            send(pidfd.as_fd(), self.signal.0)
-                .with_context(|| format!("sending signal {} to {name}", self.signal.0))
+            let container = store.containers.find(name)?;
+            let (_, pidfd) = container.running()?;
+            container.signal(&pidfd, self.signal.0)
         })
     }
 }

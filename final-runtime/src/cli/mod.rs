@@ -6,10 +6,12 @@ mod info;
 mod inspect;
 mod kill;
 mod logs;
+mod pause;
 mod ps;
 mod rm;
 mod run;
 mod stop;
+mod unpause;
 
 use std::path::PathBuf;
 
@@ -43,6 +45,8 @@ enum Verb {
     Logs(logs::Args),
     Stop(stop::Args),
     Kill(kill::Args),
+    Pause(pause::Args),
+    Unpause(unpause::Args),
     Rm(rm::Args),
     Inspect(inspect::Args),
     Images(images::Args),
@@ -63,6 +67,8 @@ impl Cli {
             Verb::Logs(args) => args.run(&store),
             Verb::Stop(args) => args.run(&store),
             Verb::Kill(args) => args.run(&store),
+            Verb::Pause(args) => args.run(&store),
+            Verb::Unpause(args) => args.run(&store),
             Verb::Rm(args) => args.run(&store),
             Verb::Inspect(args) => args.run(&store),
             Verb::Images(args) => args.run(&store),

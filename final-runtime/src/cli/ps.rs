@@ -32,7 +32,8 @@ impl Args {
             let _ = writeln!(stderr(), "final-runtime: {error:#}");
         }
         let with_condition = containers.iter().map(|container| (container, container.condition()));
-        let shown = with_condition.filter(|(_, condition)| self.all || *condition == Condition::Up);
+        let runs = |condition| matches!(condition, Condition::Up | Condition::Paused);
+        let shown = with_condition.filter(|(_, condition)| self.all || runs(*condition));
         if self.quiet {
             shown.for_each(|(container, _)| println!("{}", container.config.id));
             return Ok(0);
@@ -61,6 +62,9 @@ fn row(container: &Container, condition: Condition) -> Vec<String> {
 fn status(state: &State, condition: Condition) -> String {
     match (condition, state) {
         (Condition::Up, State::Running { started, .. }) => format!("Up {}", ago(started)),
+        (Condition::Paused, State::Running { started, .. }) => {
+            format!("Up {} (Paused)", ago(started))
+        }
         (Condition::Exited, State::Exited { code, finished, .. }) => {
             format!("Exited ({code}) {} ago", ago(finished))
         }

@@ -41,7 +41,8 @@ impl Args {
             return store.containers.remove(&id);
         };
         let condition = container.condition();
-        if matches!(condition, Condition::Up | Condition::Starting) && !self.force {
+        let runs = matches!(condition, Condition::Starting | Condition::Up | Condition::Paused);
+        if runs && !self.force {
             bail!("rm: container {name} runs: stop it first, or use --force");
         }
         end(&container, &[(libc::SIGKILL, None)])?;

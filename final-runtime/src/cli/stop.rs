@@ -10,7 +10,6 @@ use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
 };
-use step07::signals::send;
 
 use super::each;
 use crate::{lifecycle::container::Container, store::Store};
@@ -42,8 +41,11 @@ impl Args {
 pub fn end(container: &Container, signals: &[(i32, Option<Duration>)]) -> Result<()> {
     if let Some((_, pidfd)) = container.process()? {
         for &(signal, patience) in signals {
-            // An error: it has ended.
-            if send(pidfd.as_fd(), signal).is_err() || ends(pidfd.as_fd(), patience)? {
+            match container.signal(&pidfd, signal) {
+                Err(_) if container.pid().is_none() => break,
+                sent => sent?,
+            }
+            if ends(pidfd.as_fd(), patience)? {
                 break;
             }
         }

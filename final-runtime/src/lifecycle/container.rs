@@ -3,14 +3,14 @@
 use std::{
     fs,
     net::Ipv4Addr,
-    os::fd::OwnedFd,
+    os::fd::{AsFd, OwnedFd},
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use anyhow::{Context, Result, anyhow, bail};
 use nix::unistd::Pid;
-use step07::clone::pidfd_open;
+use step07::{Explain, Group, clone::pidfd_open, signals::send};
 
 use super::{
     lock::{self, Lock},
@@ -39,6 +39,8 @@ pub enum Condition {
     Starting,
     /// Its first process runs.
     Up,
+    /// Its processes stand still until they are let go on.
+    Paused,
     /// Its first process has ended, its runtime is clearing up.
     Ending,
     /// It has ended, and that is written down.
@@ -65,7 +67,10 @@ impl Container {
         let held = lock::is_locked(&self.dir);
         match self.state {
             State::Exited { .. } => Condition::Exited,
-            _ if self.pid().is_some() && held => Condition::Up,
+            _ if self.pid().is_some() && held => match self.is_paused() {
+                true => Condition::Paused,
+                false => Condition::Up,
+            },
             State::Created if held => Condition::Starting,
             State::Running { .. } if held => Condition::Ending,
             _ => Condition::Lost,
@@ -94,6 +99,32 @@ impl Container {
     /// The same; otherwise an error that says that it does not run.
     pub fn running(&self) -> Result<(i32, OwnedFd)> {
         self.process()?.ok_or_else(|| anyhow!("container {} is not running", self.config.name))
+    }
+
+    /// Its control group, while it runs. Empty if it is in its runtime's own.
+    pub fn group(&self) -> Result<Group> {
+        let (pid, _) = self.running()?;
+        Group::of(&self.config.id, Pid::from_raw(pid))
+    }
+
+    /// Whether it stands still. The kernel is asked: it may be anybody who has frozen the group.
+    pub fn is_paused(&self) -> bool {
+        self.group().and_then(|group| group.is_frozen()).unwrap_or(false)
+    }
+
+    /// Sends its first process a signal, and lets a paused container go on, so that the signal takes
+    /// effect. What comes first after the pause is the signal.
+    pub fn signal(&self, pidfd: &OwnedFd, signal: i32) -> Result<()> {
+        send(pidfd.as_fd(), signal)
+            .with_context(|| format!("sending signal {signal} to {}", self.config.name))?;
+        if !self.is_paused() {
+            return Ok(());
+        }
+        let thawed = self.group().and_then(|group| group.thaw(&Explain::new(false)));
+        match thawed {
+            Err(error) if self.pid().is_some() => Err(error),
+            _ => Ok(()), // one that dies of the signal takes its group with it
+        }
     }
 
     /// Waits until no runtime looks after it any more, so that its end has been written down.

@@ -8,7 +8,6 @@ use std::{collections::BTreeSet, os::fd::AsFd, time::Duration};
 
 use anyhow::Result;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use step07::signals::send;
 
 use super::{
     container::{Container, live},
@@ -73,7 +72,7 @@ impl Containers {
 /// program, which nobody's death may concern. See PR_SET_PDEATHSIG(2const).
 fn end(container: &Container) -> Result<()> {
     if let Some((_, pidfd)) = container.process()? {
-        let _ = send(pidfd.as_fd(), libc::SIGKILL); // it may have ended by now
+        let _ = container.signal(&pidfd, libc::SIGKILL); // it may have ended by now
         let patience = PollTimeout::try_from(PATIENCE).unwrap_or(PollTimeout::MAX);
         poll(&mut [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)], patience)?;
     }
