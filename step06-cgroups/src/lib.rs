@@ -70,5 +70,6 @@ pub use io::{Io, Rate, Weight};
 pub use limits::Limits;
 pub use memory::{Memory, MemoryLimit};
 pub use pids::{Pids, PidsLimit};
-pub use stats::Stats;
+pub use size::size;
+pub use stats::{Stats, bytes};
 pub use step05::{self, *};

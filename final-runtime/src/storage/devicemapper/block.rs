@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use nix::{ioctl_read, ioctl_write_ptr_bad, request_code_none};
+use nix::{ioctl_none_bad, ioctl_read, ioctl_write_ptr_bad, request_code_none};
 
 /// What the kernel counts devices in.
 pub const SECTOR: u64 = 512;
@@ -19,17 +19,27 @@ pub const SECTOR: u64 = 512;
 /// Where file systems, partition tables and volume managers have their marks.
 const HEAD: usize = 128 << 10;
 
+ioctl_none_bad!(blkflsbuf, request_code_none!(0x12, 97));
 ioctl_read!(blkgetsize64, 0x12, 114, u64);
 ioctl_write_ptr_bad!(blkdiscard, request_code_none!(0x12, 119), [u64; 2]);
 
 /// Opens one that nobody else has mounted or made a part of something.
 pub fn open_exclusively(path: &Path) -> Result<File> {
     let open = || {
-        let file = OpenOptions::new().read(true).write(true).custom_flags(libc::O_EXCL).open(path)?;
+        let file =
+            OpenOptions::new().read(true).write(true).custom_flags(libc::O_EXCL).open(path)?;
         ensure!(file.metadata()?.file_type().is_block_device(), "it is no block device");
         Ok(file)
     };
     open().with_context(|| format!("opening {}", path.display()))
+}
+
+/// Forgets what the page cache has of a device. The kernel's own users of a device, as a pool is, do
+/// not go through that, so it may be long out of date.
+pub fn forget_cache(device: &File) -> Result<()> {
+    // SAFETY: the ioctl has no argument.
+    unsafe { blkflsbuf(device.as_raw_fd()) }.context("forgetting what is cached of it")?;
+    Ok(())
 }
 
 /// The number of the device that this is.

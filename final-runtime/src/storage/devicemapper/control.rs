@@ -129,9 +129,11 @@ impl Control {
             let question = Packet::new(name, 0)?.event(UDEV);
             self.channel.ask(Command::DevRemove, question).map(drop)
         };
-        self.explain.act(sh(["dmsetup", "remove", "--retry", name]), format!("removing {name}"), || {
-            unless_gone(patiently(removing))
-        })
+        self.explain.act(
+            sh(["dmsetup", "remove", "--retry", name]),
+            format!("removing {name}"),
+            || unless_gone(patiently(removing)),
+        )
     }
 
     /// Removes a device as soon as nobody has it open, even if this process is dead by then.
@@ -144,9 +146,16 @@ impl Control {
         self.explain.act(shell, format!("removing {name} in time"), || unless_gone(removing()))
     }
 
+    /// Takes back that a device is to be removed in time. Nothing else has changed, so nothing is told.
+    pub fn keep(&self, name: &str) -> Result<()> {
+        let question = Packet::new(name, 0)?.message("@cancel_deferred_remove")?;
+        self.channel.ask(Command::TargetMessage, question).map(drop)
+    }
+
     /// The active table.
     pub fn table(&self, name: &str) -> Result<Vec<Target>> {
-        self.targets(name, flag::STATUS_TABLE).with_context(|| format!("reading the table of {name}"))
+        self.targets(name, flag::STATUS_TABLE)
+            .with_context(|| format!("reading the table of {name}"))
     }
 
     /// What the targets say of themselves.

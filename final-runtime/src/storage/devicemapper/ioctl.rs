@@ -19,7 +19,6 @@ use super::{
 
 /// `DM_*_CMD`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "what they do is said where they are used, in control.rs")]
 pub enum Command {
     Version = 0,
     ListDevices = 2,

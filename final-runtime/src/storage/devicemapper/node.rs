@@ -45,5 +45,6 @@ pub fn ensure(path: &Path, kind: Kind, number: u64) -> Result<()> {
 /// Whether the path leads to this device.
 pub fn is(path: &Path, kind: Kind, number: u64) -> bool {
     let found = fs::metadata(path);
-    found.is_ok_and(|node| node.mode() & libc::S_IFMT == kind.flag().bits() && node.rdev() == number)
+    found
+        .is_ok_and(|node| node.mode() & libc::S_IFMT == kind.flag().bits() && node.rdev() == number)
 }

@@ -4,15 +4,13 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
+use step07::size;
 
 use super::filesystem::Filesystem;
 
-const KIB: u64 = 1 << 10;
-const MIB: u64 = 1 << 20;
-const GIB: u64 = 1 << 30;
-
 /// The pool's limits of the size of its blocks: thin-provisioning.rst.
-const BLOCK: (u64, u64) = (64 * KIB, GIB);
+const LEAST_BLOCK: u64 = 64 << 10;
+const MOST_BLOCK: u64 = 1 << 30;
 
 /// What was asked for; what was not is `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,10 +50,10 @@ impl Options {
         for text in texts.iter().map(AsRef::as_ref) {
             let (name, value) = text.split_once('=').unwrap_or((text, ""));
             let set = match name {
-                "dm.basesize" => put(&mut options.base_size, size(value)),
-                "dm.loopdatasize" => put(&mut options.data_size, size(value)),
-                "dm.loopmetadatasize" => put(&mut options.metadata_size, size(value)),
-                "dm.blocksize" => put(&mut options.block_size, size(value).and_then(block)),
+                "dm.basesize" => put(&mut options.base_size, bytes(value)),
+                "dm.loopdatasize" => put(&mut options.data_size, bytes(value)),
+                "dm.loopmetadatasize" => put(&mut options.metadata_size, bytes(value)),
+                "dm.blocksize" => put(&mut options.block_size, bytes(value).and_then(block)),
                 "dm.fs" => put(&mut options.filesystem, value.parse()),
                 "dm.min_free_space" => put(&mut options.min_free, percent(value)),
                 "dm.thinpooldev" => put(&mut options.pool, pool(value)),
@@ -93,30 +91,15 @@ fn put<T>(place: &mut Option<T>, value: Result<T>) -> Result<()> {
     Ok(())
 }
 
-/// `67108864`, `64m`, `10G`, `10GiB`: at least 1 MiB or a block's 64 KiB, so 0 is refused.
-fn size(text: &str) -> Result<u64> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let shift = match text[digits.len()..].to_ascii_lowercase().as_str() {
-        "" | "b" => 0,
-        "k" | "kb" | "kib" => 10,
-        "m" | "mb" | "mib" => 20,
-        "g" | "gb" | "gib" => 30,
-        "t" | "tb" | "tib" => 40,
-        _ => bail!("expected a size as in 512m or 10g"),
-    };
-    let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    ensure!(plain, "expected a size as in 512m or 10g");
-    let bytes = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(1 << shift));
-    match bytes {
-        Some(bytes @ 65_536..=0x7fff_ffff_ffff_ffff) => Ok(bytes.next_multiple_of(64 * KIB)),
-        _ => bail!("expected from 64k to less than 2^63 bytes"),
-    }
+/// A size of something that consists of blocks, as the smallest are.
+fn bytes(text: &str) -> Result<u64> {
+    let bytes = size(text)?;
+    ensure!(bytes >= LEAST_BLOCK, "expected at least 64k");
+    Ok(bytes.next_multiple_of(LEAST_BLOCK))
 }
 
 fn block(size: u64) -> Result<u64> {
-    let (least, most) = BLOCK;
-    let good = (least..=most).contains(&size) && size % least == 0;
-    ensure!(good, "expected a multiple of 64k from 64k to 1g");
+    ensure!(size <= MOST_BLOCK, "expected from 64k to 1g");
     Ok(size)
 }
 
@@ -135,4 +118,66 @@ fn pool(text: &str) -> Result<String> {
 fn device(text: &str) -> Result<PathBuf> {
     ensure!(text.starts_with('/'), "expected a device's path");
     Ok(text.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[test]
+    fn all_that_can_be_asked_for() {
+        let texts = [
+            "dm.basesize=20g",
+            "dm.loopdatasize=1t",
+            "dm.loopmetadatasize=100000",
+            "dm.blocksize=512k",
+            "dm.fs=xfs",
+            "dm.min_free_space=5%",
+        ];
+        let options = Options::parse(&texts).expect("they are good");
+        let expected = Options {
+            base_size: Some(20 << 30),
+            data_size: Some(1 << 40),
+            metadata_size: Some(2 * LEAST_BLOCK), // whole blocks
+            block_size: Some(512 << 10),
+            filesystem: Some(Filesystem::Xfs),
+            min_free: Some(5),
+            ..Options::default()
+        };
+        assert_eq!(options, expected);
+        let options = Options::parse(&["dm.thinpooldev=/dev/mapper/vg-pool"]).expect("it is good");
+        assert_eq!(options.pool.as_deref(), Some("vg-pool"));
+        let options = Options::parse(&["dm.datadev=/dev/a", "dm.metadatadev=/dev/b"]);
+        let devices = Devices { data: "/dev/a".into(), metadata: "/dev/b".into() };
+        assert_eq!(options.expect("they are good").devices, Some(devices));
+    }
+
+    #[rstest]
+    #[case(&["dm.nonsense=1"], "there is no option \"dm.nonsense\"")]
+    #[case(&["basesize=1g"], "there is no option \"basesize\"")]
+    #[case(&["dm.basesize"], "dm.basesize=: expected bytes, or")]
+    #[case(&["dm.basesize=1.5g"], "dm.basesize=1.5g: expected bytes, or")]
+    #[case(&["dm.basesize=0"], "expected at least 64k")]
+    #[case(&["dm.basesize=1g", "dm.basesize=1g"], "dm.basesize=1g: it is given twice")]
+    #[case(&["dm.blocksize=32k"], "expected at least 64k")]
+    #[case(&["dm.blocksize=2g"], "expected from 64k to 1g")]
+    #[case(&["dm.fs=btrfs"], "dm.fs=btrfs: expected ext4 or xfs")]
+    #[case(&["dm.min_free_space=100%"], "expected from 0% to 99%")]
+    #[case(&["dm.min_free_space=-1"], "expected from 0% to 99%")]
+    #[case(&["dm.thinpooldev="], "expected a pool's name")]
+    #[case(&["dm.thinpooldev=/dev/sda"], "expected a pool's name")]
+    #[case(&["dm.datadev=sda"], "expected a device's path")]
+    #[case(&["dm.datadev=/dev/sda"], "go together")]
+    #[case(&["dm.thinpooldev=p", "dm.loopdatasize=1g"], "or is there already")]
+    #[case(&["dm.thinpooldev=p", "dm.blocksize=64k"], "has its size of blocks already")]
+    #[case(
+        &["dm.datadev=/dev/a", "dm.metadatadev=/dev/b", "dm.loopdatasize=1g"],
+        "or is there already"
+    )]
+    fn what_cannot_be_is_told(#[case] texts: &[&str], #[case] expected: &str) {
+        let error = format!("{:#}", Options::parse(texts).expect_err("it is bad"));
+        assert!(error.starts_with("devicemapper: ") && error.contains(expected), "{error}");
+    }
 }

@@ -207,7 +207,11 @@ fn text_at(bytes: &[u8], at: usize) -> Result<String> {
 }
 
 fn array<const N: usize>(bytes: &[u8], at: usize) -> Result<[u8; N]> {
-    bytes.get(at..).and_then(|bytes| bytes.first_chunk()).copied().context("a number beyond the end")
+    bytes
+        .get(at..)
+        .and_then(|bytes| bytes.first_chunk())
+        .copied()
+        .context("a number beyond the end")
 }
 
 #[cfg(test)]

@@ -48,9 +48,7 @@ fn a_list_of_devices() {
     let entry = |device: u64, next: u32, name: &[u8]| {
         [&device.to_ne_bytes()[..], &next.to_ne_bytes(), name].concat()
     };
-    let names = |answer: &[u8]| {
-        answered(Packet::new("", 0).expect("it fits"), 0, answer).names()
-    };
+    let names = |answer: &[u8]| answered(Packet::new("", 0).expect("it fits"), 0, answer).names();
     let two = [entry(1, 24, b"pool\0\0\0\0\0\0\0\0"), entry(2, 0, b"b\0")].concat();
     assert_eq!(names(&two).expect("two"), ["pool", "b"]);
     assert_eq!(names(&entry(0, 0, b"")).expect("none"), Vec::<String>::new());
