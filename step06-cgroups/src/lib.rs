@@ -8,6 +8,7 @@
 //! | `group.rs` | a container's group: making, killing and removing it |
 //! | `directory.rs` | whose a group is, and what a killed runtime has left |
 //! | `door.rs` | joining a group |
+//! | `dbus.rs` | the language in which systemd is asked for something |
 //! | `enable.rs` | giving controllers to a group of v2 |
 //! | `files.rs` | writing limits and reading numbers |
 //! | `controller.rs` | what a controller is |
@@ -31,6 +32,7 @@ mod controller;
 mod cpu;
 mod cpuacct;
 mod cpuset;
+pub mod dbus;
 pub mod device_program;
 mod device_rule;
 mod devices;
