@@ -82,13 +82,11 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects, and says who this is: the kernel has told them already (SO_PEERCRED).
+    /// Connects, and says nothing yet.
     pub fn open(path: &Path, deadline: Deadline) -> Result<Self> {
         let socket = open_socket(path, deadline);
         let socket = socket.with_context(|| format!("connecting to {}", path.display()))?;
-        let mut connection = Self { socket, path: path.to_owned(), serial: 0, heard: Vec::new() };
-        connection.wait(deadline, Self::authenticate)?;
-        Ok(connection)
+        Ok(Self { socket, path: path.to_owned(), serial: 0, heard: Vec::new() })
     }
 
     /// Who listens there, as this process numbers them; 0 if it does not see them.
@@ -100,6 +98,12 @@ impl Connection {
     /// Where it leads to.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Says who this is, which comes before the first call. The kernel has told them already
+    /// (SO_PEERCRED).
+    pub fn greet(&mut self, deadline: Deadline) -> Result<()> {
+        self.wait(deadline, Self::authenticate)
     }
 
     /// Calls, and waits for the answer. One that is an error is a [`Refused`].

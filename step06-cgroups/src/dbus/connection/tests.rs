@@ -38,7 +38,10 @@ impl Peer {
     }
 
     fn open(&self) -> Result<Connection> {
-        Connection::open(&self.path, Deadline::after(SOON))
+        let deadline = Deadline::after(SOON);
+        let mut connection = Connection::open(&self.path, deadline)?;
+        connection.greet(deadline)?;
+        Ok(connection)
     }
 }
 
