@@ -10,6 +10,7 @@
 //! | `storage/` | drivers that make root file systems of layers |
 //! | `store.rs` | where all of it is kept |
 //! | `account.rs` | users by name |
+//! | `signal.rs` | signals by name |
 //! | `own_binary.rs` | keeping this program out of containers' reach |
 
 mod account;
@@ -19,5 +20,6 @@ pub mod image;
 mod layers;
 mod lifecycle;
 mod own_binary;
+mod signal;
 pub mod storage;
 mod store;

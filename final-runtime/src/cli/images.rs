@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 
-use super::{ago, table};
-use crate::store::Store;
+use super::{age, megabytes, table};
+use crate::{image::Image, store::Store};
 
 /// List images
 #[derive(clap::Args)]
@@ -16,19 +16,30 @@ pub struct Args {
 impl Args {
     pub fn run(self, store: &Store) -> Result<u8> {
         store.images.find("base")?; // there is always this one, made when it is first asked for
-        let images = store.images.all()?;
-        let short = |id: &str| id.chars().take(12).collect::<String>();
+        let (images, damaged) = store.images.all()?;
         if self.quiet {
-            images.iter().for_each(|image| println!("{}", short(&image.id)));
-            return Ok(0);
+            let mut ids: Vec<_> = images.iter().map(|image| image.id().short()).collect();
+            ids.dedup();
+            ids.iter().for_each(|id| println!("{id}"));
+        } else {
+            let heading = ["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE"];
+            let mut rows = vec![heading.map(String::from).to_vec()];
+            rows.extend(images.iter().map(row));
+            table(&rows);
         }
-        let mut rows = vec![["NAME", "IMAGE ID", "CREATED", "SIZE"].map(String::from).to_vec()];
-        rows.extend(images.iter().map(|image| {
-            let created = format!("{} ago", ago(&image.created));
-            let size = format!("{:.1} MB", image.size as f64 / 1e6);
-            vec![image.name.clone(), short(&image.id), created, size]
-        }));
-        table(&rows);
+        damaged.iter().for_each(|error| eprintln!("final-runtime: {error:#}"));
         Ok(0)
     }
+}
+
+fn row(image: &Image) -> Vec<String> {
+    let none = || "<none>".to_string();
+    let name = image.name.as_ref();
+    vec![
+        name.map_or_else(none, |name| name.familiar_name()),
+        name.and_then(|name| name.tag.clone()).unwrap_or_else(none),
+        image.id().short().into(),
+        age(image.config.created.as_deref()),
+        megabytes(image.size()),
+    ]
 }

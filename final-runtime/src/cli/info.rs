@@ -38,7 +38,7 @@ fn rows(store: &Store) -> Result<Vec<(String, String)>> {
         ("cgroups".into(), cgroups()?),
         ("store".into(), store.root.display().to_string()),
         ("containers".into(), store.containers.all()?.0.len().to_string()),
-        ("images".into(), store.images.all()?.len().to_string()),
+        ("images".into(), store.images.all()?.0.len().to_string()),
         ("storage".into(), driver.name().to_string()),
         ("storage, why".into(), store.drivers.why().to_string()),
     ];

@@ -1,16 +1,22 @@
 //! The command line: one file a verb.
 
 mod exec;
+mod history;
 mod images;
 mod info;
 mod inspect;
 mod kill;
+mod load;
 mod logs;
 mod pause;
+mod prune;
 mod ps;
 mod rm;
+mod rmi;
 mod run;
+mod save;
 mod stop;
+mod tag;
 mod unpause;
 
 use std::path::PathBuf;
@@ -50,6 +56,12 @@ enum Verb {
     Rm(rm::Args),
     Inspect(inspect::Args),
     Images(images::Args),
+    Load(load::Args),
+    Save(save::Args),
+    Tag(tag::Args),
+    Rmi(rmi::Args),
+    History(history::Args),
+    Prune(prune::Args),
     Info(info::Args),
 }
 
@@ -72,6 +84,12 @@ impl Cli {
             Verb::Rm(args) => args.run(&store),
             Verb::Inspect(args) => args.run(&store),
             Verb::Images(args) => args.run(&store),
+            Verb::Load(args) => args.run(&store),
+            Verb::Save(args) => args.run(&store),
+            Verb::Tag(args) => args.run(&store),
+            Verb::Rmi(args) => args.run(&store),
+            Verb::History(args) => args.run(&store),
+            Verb::Prune(args) => args.run(&store),
             Verb::Info(args) => args.run(&store),
         }
     }
@@ -114,4 +132,26 @@ fn ago(moment: &str) -> String {
         units.into_iter().find(|(_, size)| seconds >= *size).unwrap_or(("second", 1));
     let count = seconds / size;
     format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+}
+
+/// The same as a column says it; what is not known, or from before there were records, is so told.
+fn age(moment: Option<&str>) -> String {
+    match moment.map(ago).as_deref() {
+        None | Some("unknown") => "unknown".into(),
+        Some(time) => format!("{time} ago"),
+    }
+}
+
+/// Bytes, as people read them.
+fn megabytes(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
+}
+
+/// At most `longest` characters, without control characters that would act on the terminal.
+fn shorten(text: &str, longest: usize) -> String {
+    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if clean.chars().count() <= longest {
+        return clean;
+    }
+    clean.chars().take(longest - 1).chain(['…']).collect()
 }

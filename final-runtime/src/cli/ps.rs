@@ -4,7 +4,7 @@ use std::io::{Write, stderr};
 
 use anyhow::Result;
 
-use super::{ago, table};
+use super::{ago, shorten, table};
 use crate::{
     lifecycle::{
         container::{Condition, Container},
@@ -72,13 +72,4 @@ fn status(state: &State, condition: Condition) -> String {
         (Condition::Lost, _) => "Exited (its runtime was killed)".into(),
         _ => "Starting".into(),
     }
-}
-
-/// At most `longest` characters, without control characters that would act on the terminal.
-fn shorten(text: &str, longest: usize) -> String {
-    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if clean.chars().count() <= longest {
-        return clean;
-    }
-    clean.chars().take(longest - 1).chain(['…']).collect()
 }

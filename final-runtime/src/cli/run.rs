@@ -3,14 +3,18 @@
 use std::{
     ffi::{OsStr, OsString},
     io::{IsTerminal, Write, stdin, stdout},
+    path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result};
-use step07::{CapSets, Capabilities, Container, Net, PidsLimit, RunDir, Step, Uts};
+use anyhow::{Context, Result, anyhow};
+use step07::{
+    CapSets, Capabilities, Container, Mount, Net, PidsLimit, RunDir, Step, UserNamespace, Uts,
+    Variable,
+};
 
 use crate::{
-    account::Wanted,
-    image::Image,
+    account::{Account, Wanted},
+    image::{Image, volumes},
     layers::{rootfs, stdio::Stdio, terminal::Terminal},
     lifecycle::{
         container::Held,
@@ -19,7 +23,8 @@ use crate::{
         supervise::supervise,
     },
     own_binary,
-    storage::{Access, find},
+    signal::SignalNumber,
+    storage::{Access, Key, find},
     store::Store,
 };
 
@@ -71,6 +76,18 @@ pub struct Args {
     )]
     user: Option<Wanted>,
 
+    /// Command to put before the arguments, in place of the image's own; empty for none
+    #[arg(long, value_name = "CMD")]
+    entrypoint: Option<OsString>,
+
+    /// Let a free port of the host lead to each port that the image says it listens to
+    #[arg(short = 'P', long)]
+    publish_all: bool,
+
+    /// What asks it to end, by name or number [default: the image's own, or SIGTERM]
+    #[arg(long, value_name = "SIGNAL", value_parser = stop_signal)]
+    stop_signal: Option<SignalNumber>,
+
     /// What it is made from: `base` is made of this host's own tools
     image: String,
 
@@ -104,20 +121,28 @@ impl Args {
     /// done to the kernel yet.
     fn make(mut self, store: &Store) -> Result<(Held, Container)> {
         store.recover(Default::default())?; // what is left in groups of this one, its start finds
+        let _kept = store.images.keep()?; // until the container is written down
         let image = store.images.find(&self.image)?;
+        let top = store.images.unpack(&image)?;
+        let execution = &image.config.config;
         let asked = Asked::of(&self.steps);
+        let step03 = &mut self.steps.step06.step05.step04.step03;
+        if execution.workdir() != Path::new("/") {
+            step03.workdir.get_or_insert_with(|| execution.workdir());
+        }
         self.steps.layer = vec!["/".into()]; // until it is known what it stands on
         let mut container = self.steps.container()?;
         let id = run_dir(&mut container).id().to_string();
-
-        if let Some(wanted) = &self.user {
-            let snapshots = store.drivers.chosen()?;
-            let files = snapshots.root(&image.top, Access::Read)?;
-            let account = wanted.find(&|path| find(&files, path));
-            snapshots.put(&image.top)?;
-            let account = account?;
+        execution.set_env(&mut container.process, &asked.env);
+        if self.publish_all {
+            net(&mut container).publish.extend(execution.publish_all()?);
+        }
+        if let Some(wanted) = self.user.or(execution.wanted()?) {
+            let account = account(store, &wanted, top.as_ref())?;
             become_user(&mut container, account.user);
-            if let (Some(home), false) = (account.home, asked.home) {
+            if let (Some(home), false) =
+                (account.home, asked.has("HOME") || execution.has_env("HOME"))
+            {
                 container.process.set_env("HOME", home);
             }
         }
@@ -126,30 +151,58 @@ impl Args {
         let process = &mut container.process;
         let at_terminal =
             process.args.is_empty() && stdin().is_terminal() && stdout().is_terminal();
-        if process.args.is_empty() {
-            process.args = image.command.iter().map(OsString::from).collect();
-        }
+        process.args = execution.command(self.entrypoint.as_deref(), &process.args)?;
         process.cwd.get_or_insert_with(|| "/".into());
         process.set_env("HOSTNAME", &hostname);
         let at_terminal = at_terminal && !self.detach;
         let tty = self.tty || at_terminal;
         connect(&mut container, tty, self.interactive || at_terminal);
 
+        let places = execution.volumes(&asked.taken());
+        let stop_signal =
+            self.stop_signal.map_or_else(|| execution.stop_signal(), |s| Ok(Some(s)))?;
         let mut config = config(&mut container, image, asked, id);
         (config.hostname, config.tty, config.auto_remove) = (hostname, tty, self.rm);
+        (config.stop_signal, config.image_top) = (stop_signal, top);
         config.name = self.name.unwrap_or(config.name);
-        let top = config.image_top.clone();
+        let volumes = store.containers.dir(&config.id).join("volumes");
+        config.volumes.extend(places.iter().enumerate().map(|(number, place)| Volume {
+            source: volumes.join(number.to_string()),
+            target: place.clone(),
+            read_only: false,
+        }));
         let held = store.containers.create(config)?;
-        let id = &held.container.config.id;
-        match store.containers.root(id, &top) {
-            Ok(root) => rootfs::put(&mut container, root),
-            Err(error) => {
-                let _ = store.containers.remove(id); // what is left, `recover` removes
-                return Err(error);
-            }
+        if let Err(error) = furnish(store, &held, &mut container, &places) {
+            let _ = store.containers.remove(&held.container.config.id); // or else `recover` does
+            return Err(error);
         }
         Ok((held, container))
     }
+}
+
+/// Gives a container that is written down its file system, and its image's volumes.
+fn furnish(
+    store: &Store,
+    held: &Held,
+    container: &mut Container,
+    places: &[PathBuf],
+) -> Result<()> {
+    let config = &held.container.config;
+    let top = config.image_top.as_ref();
+    let root = store.containers.root(&config.id, top)?;
+    rootfs::put(container, root);
+    let dir = held.container.dir.join("volumes");
+    let volumes = volumes::make(&*store.drivers.chosen()?, top, places, &dir)?;
+    if let Some(user) = container.stack.get_mut::<UserNamespace>() {
+        user.id_mapped.extend(volumes.iter().cloned());
+    }
+    let mount = container.stack.get_mut::<Mount>().expect("step 3 put it there");
+    mount.volumes.extend(volumes.into_iter().zip(places).map(|(source, place)| step07::Volume {
+        source,
+        target: place.clone(),
+        read_only: false,
+    }));
+    Ok(())
 }
 
 /// What the flags of the steps say and their layers do not tell.
@@ -158,7 +211,8 @@ struct Asked {
     cgroup_parent: String,
     read_only: bool,
     volumes: Vec<Volume>,
-    home: bool,
+    tmpfs: Vec<PathBuf>,
+    env: Vec<Variable>,
 }
 
 impl Asked {
@@ -179,15 +233,30 @@ impl Asked {
                     PidsLimit::Unlimited => None,
                 }),
             },
-            cgroup_parent: step06.cgroup_parent.clone().unwrap_or_default().to_string(),
+            cgroup_parent: step06.cgroup_parent.to_string(),
             read_only: step03.read_only,
             volumes: step03.volume.iter().map(volume).collect(),
-            home: step03.env.iter().any(|variable| variable.name == "HOME"),
+            tmpfs: step03.tmpfs.iter().map(|tmpfs| tmpfs.target.clone()).collect(),
+            env: step03.env.clone(),
         }
+    }
+
+    fn has(&self, variable: &str) -> bool {
+        self.env.iter().any(|asked| asked.name == variable)
+    }
+
+    /// Where something is mounted that was asked for.
+    fn taken(&self) -> Vec<&Path> {
+        let volumes = self.volumes.iter().map(|volume| &volume.target);
+        volumes.chain(&self.tmpfs).map(PathBuf::as_path).collect()
     }
 }
 
 fn run_dir(container: &mut Container) -> &mut RunDir {
+    container.stack.get_mut().expect("step 4 put it there")
+}
+
+fn net(container: &mut Container) -> &mut Net {
     container.stack.get_mut().expect("step 4 put it there")
 }
 
@@ -204,12 +273,32 @@ fn become_user(container: &mut Container, user: step07::User) {
     capabilities.sets = CapSets::new(bounding, ambient, capabilities.user.uid == 0);
 }
 
+fn stop_signal(text: &str) -> Result<SignalNumber> {
+    text.parse().map_err(|why| anyhow!("run: --stop-signal {text:?}: {why}"))
+}
+
+/// Who somebody is in an image.
+fn account(store: &Store, wanted: &Wanted, top: Option<&Key>) -> Result<Account> {
+    let Some(top) = top else { return wanted.find(&|_| Ok(None)) };
+    let snapshots = store.drivers.chosen()?;
+    let files = snapshots.root(top, Access::Read)?;
+    let account = wanted.find(&|path| find(&files, path));
+    snapshots.put(top)?;
+    account
+}
+
+/// The last part of an image's name, which a container's name can begin with.
+fn last_name(image: &Image) -> String {
+    let name = image.name.as_ref().map(|name| name.repository.clone());
+    let name = name.unwrap_or_else(|| image.id().short().into());
+    name.rsplit('/').next().unwrap_or_default().into()
+}
+
 /// The container's id is its name in the network unless another was asked for.
 fn name_host(container: &mut Container, id: &str) -> String {
     let uts = container.stack.get_mut::<Uts>().expect("step 1 put it there");
     let hostname = uts.hostname.get_or_insert_with(|| id.to_string()).clone();
-    let net = container.stack.get_mut::<Net>().expect("step 4 put it there");
-    net.files.hostname.clone_from(&hostname);
+    net(container).files.hostname.clone_from(&hostname);
     hostname
 }
 
@@ -223,14 +312,13 @@ fn connect(container: &mut Container, tty: bool, interactive: bool) {
 }
 
 fn config(container: &mut Container, image: Image, asked: Asked, id: String) -> Config {
-    let net = container.stack.get_mut::<Net>().expect("step 4 put it there");
-    let ports = net.publish.iter().map(ToString::to_string).collect();
+    let ports = net(container).publish.iter().map(ToString::to_string).collect();
     let user = User::of(capabilities(container));
     let process = &container.process;
     let text = |os: &OsStr| os.to_string_lossy().into_owned();
     Config {
-        name: format!("{}-{}", image.name, &id[..6]),
-        image: image.name,
+        name: format!("{}-{}", last_name(&image), &id[..6]),
+        image: image.called(),
         created: now(),
         args: process.args.iter().map(|arg| text(arg)).collect(),
         env: process
@@ -248,7 +336,9 @@ fn config(container: &mut Container, image: Image, asked: Asked, id: String) -> 
         ports,
         limits: asked.limits,
         cgroup_parent: asked.cgroup_parent,
-        image_top: image.top,
+        stop_signal: None,
+        manifest: image.descriptor.digest,
+        image_top: None,
         id,
     }
 }

@@ -14,7 +14,7 @@ use nix::{
 use super::each;
 use crate::{lifecycle::container::Container, store::Store};
 
-/// Stop containers: SIGTERM, and after a time SIGKILL
+/// Stop containers: SIGTERM, or what the image asks for, and after a time SIGKILL
 #[derive(clap::Args)]
 pub struct Args {
     /// How long to wait before SIGKILL
@@ -31,7 +31,8 @@ impl Args {
         let time = Some(Duration::from_secs(self.time.into()));
         each(&self.containers, |name| {
             let container = store.containers.find(name)?;
-            end(&container, &[(libc::SIGTERM, time), (libc::SIGKILL, None)])
+            let signal = container.config.stop_signal.map_or(libc::SIGTERM, |signal| signal.0);
+            end(&container, &[(signal, time), (libc::SIGKILL, None)])
         })
     }
 }

@@ -2,22 +2,29 @@
 //!
 //! With a busybox that is what it is. Otherwise it is the shell and the common tools, each with
 //! the libraries that it loads: the same files that the host runs, at the same paths.
+//!
+//! It is a layer like any other: an archive, of the same bytes as long as the host's files are.
 
 use std::{
-    collections::BTreeSet,
-    fs,
-    io::{ErrorKind, Read},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, symlink},
+    collections::{BTreeMap, BTreeSet},
+    fs::{self, File},
+    io::{Read, Write},
+    os::{
+        fd::{AsRawFd, BorrowedFd},
+        unix::fs::PermissionsExt,
+    },
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result, bail};
 use lddtree::DependencyAnalyzer;
-use nix::sys::stat::{Mode, umask};
-use sha2::{Digest, Sha256};
+use tar::{Archive, Builder, EntryType, Header};
 
 /// The image's name.
 pub const NAME: &str = "base";
+
+/// What its history says of its making.
+pub const MAKER: &str = "this host's own tools";
 
 /// Where commands are looked for on a host, besides the caller's own `PATH`.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -28,97 +35,183 @@ const TOOLS: &str = "sh bash cat chmod chown cp cut date dd df du echo env expr 
     readlink realpath rm rmdir sed seq sleep sort ss stat stty sync tail tee test timeout top \
     touch tr true tty umount uname uniq vi wc which whoami xargs yes";
 
-/// A layer that was built.
-pub struct Built {
-    /// SHA-256 over every path, mode and content, in hexadecimal.
-    pub digest: String,
-    /// Bytes in its files.
-    pub size: u64,
+/// What is to be in the layer: files by their paths, without a slash before.
+#[derive(Default)]
+struct Plan(BTreeMap<PathBuf, Content>);
+
+enum Content {
+    Directory(u32),
+    Text(String),
+    Link(PathBuf),
+    /// A file of the host's.
+    Copy(PathBuf),
 }
 
-/// Builds the layer in the empty directory `root`.
-pub fn build(root: &Path) -> Result<Built> {
-    // Everybody in a container is to see these files, however private the caller's own are.
-    let before = umask(Mode::from_bits_truncate(0o022));
-    let filled = fill(root);
-    umask(before);
-    filled?;
-    measure(root)
-}
-
-fn fill(root: &Path) -> Result<()> {
-    skeleton(root)?;
+/// Writes the layer as an archive.
+pub fn write(to: impl Write) -> Result<()> {
+    let mut plan = Plan::default();
+    plan.skeleton();
     match find("busybox") {
-        Some(busybox) => from_busybox(root, &busybox),
-        None => from_tools(root),
+        Some(busybox) => plan.busybox(&busybox)?,
+        None => plan.tools()?,
     }
+    let mut builder = Builder::new(to);
+    for (path, content) in &plan.0 {
+        content.append(path, &mut builder).with_context(|| format!("adding {}", path.display()))?;
+    }
+    builder.into_inner().and_then(|mut to| to.flush()).context("writing the archive")
 }
 
-/// The directories and files that every Linux program expects.
-fn skeleton(root: &Path) -> Result<()> {
-    make_dir(root, 0o755)?;
-    for dir in ["dev", "etc", "proc", "run", "sys", "usr/bin", "usr/local/bin", "var/log", "home"] {
-        make_dir(&root.join(dir), 0o755)?;
-    }
-    make_dir(&root.join("root"), 0o700)?;
-    for dir in ["tmp", "var/tmp"] {
-        make_dir(&root.join(dir), 0o1777)?;
-    }
-    // One directory of programs by three names, as on the hosts that this may be made from.
-    for (link, target) in [("bin", "usr/bin"), ("sbin", "usr/bin"), ("usr/sbin", "bin")] {
-        symlink(target, root.join(link)).with_context(|| format!("linking /{link}"))?;
-    }
-    let nobody = "nobody:x:65534:65534:nobody:/nonexistent:/bin/false\n";
-    for (file, text) in [
-        ("etc/passwd", format!("root:x:0:0:root:/root:/bin/sh\n{nobody}")),
-        ("etc/group", "root:x:0:\ntty:x:5:\nnogroup:x:65534:\n".into()),
-        ("etc/hosts", "127.0.0.1 localhost\n::1 localhost\n".into()),
-        ("etc/resolv.conf", String::new()),
-        ("etc/hostname", String::new()),
-        ("etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n".into()),
-        ("etc/profile", "export PS1='\\u@\\h:\\w\\$ '\n".into()),
-    ] {
-        fs::write(root.join(file), text).with_context(|| format!("writing /{file}"))?;
-    }
-    Ok(())
+/// Unpacks the layer into a directory that has nothing in it.
+pub fn unpack(layer: impl Read, dir: BorrowedFd) -> Result<()> {
+    let mut archive = Archive::new(layer);
+    archive.set_preserve_permissions(true); // whatever the umask
+    archive.unpack(format!("/proc/self/fd/{}", dir.as_raw_fd())).context("unpacking base")
 }
 
-fn make_dir(dir: &Path, mode: u32) -> Result<()> {
-    let make = || {
-        fs::DirBuilder::new().recursive(true).mode(mode).create(dir)?;
-        fs::set_permissions(dir, fs::Permissions::from_mode(mode)) // the umask takes from 1777
-    };
-    make().with_context(|| format!("making {}", dir.display()))
-}
-
-/// One program, and a link to it for each of its commands.
-fn from_busybox(root: &Path, busybox: &Path) -> Result<()> {
-    add_program(root, busybox)?;
-    let list = std::process::Command::new(busybox).arg("--list").output();
-    let list = list.with_context(|| format!("running {}", busybox.display()))?.stdout;
-    for applet in String::from_utf8_lossy(&list).lines().filter(|&name| name != "busybox") {
-        let link = root.join("usr/bin").join(applet);
-        symlink("busybox", link).with_context(|| format!("linking {applet}"))?;
-    }
-    Ok(())
-}
-
-fn from_tools(root: &Path) -> Result<()> {
-    for tool in TOOLS.split_whitespace() {
-        match find(tool) {
-            Some(file) => add_program(root, &file).with_context(|| format!("adding {tool}"))?,
-            None if tool == "sh" => bail!("this host has no sh in PATH"),
-            None => {}
+impl Plan {
+    /// The directories and files that every Linux program expects.
+    fn skeleton(&mut self) {
+        let open = ["dev", "etc", "proc", "run", "sys", "usr", "usr/bin", "usr/local"];
+        for dir in open.into_iter().chain(["usr/local/bin", "var", "var/log", "home"]) {
+            self.add(dir, Content::Directory(0o755));
+        }
+        for (dir, mode) in [("root", 0o700), ("tmp", 0o1777), ("var/tmp", 0o1777)] {
+            self.add(dir, Content::Directory(mode));
+        }
+        // One directory of programs by three names, as on the hosts that this may be made from.
+        for (link, target) in [("bin", "usr/bin"), ("sbin", "usr/bin"), ("usr/sbin", "bin")] {
+            self.add(link, Content::Link(target.into()));
+        }
+        let nobody = "nobody:x:65534:65534:nobody:/nonexistent:/bin/false\n";
+        for (file, text) in [
+            ("etc/passwd", format!("root:x:0:0:root:/root:/bin/sh\n{nobody}")),
+            ("etc/group", "root:x:0:\ntty:x:5:\nnogroup:x:65534:\n".into()),
+            ("etc/hosts", "127.0.0.1 localhost\n::1 localhost\n".into()),
+            ("etc/resolv.conf", String::new()),
+            ("etc/hostname", String::new()),
+            ("etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n".into()),
+            ("etc/profile", "export PS1='\\u@\\h:\\w\\$ '\n".into()),
+        ] {
+            self.add(file, Content::Text(text));
         }
     }
-    // So that full-screen programs know the common terminals.
-    for terminal in ["x/xterm", "x/xterm-256color", "l/linux", "s/screen", "t/tmux-256color"] {
-        let file = Path::new("/lib/terminfo").join(terminal);
-        if file.exists() {
-            copy(root, &file, &file)?;
+
+    /// One program, and a link to it for each of its commands.
+    fn busybox(&mut self, busybox: &Path) -> Result<()> {
+        self.program(busybox)?;
+        let list = std::process::Command::new(busybox).arg("--list").output();
+        let list = list.with_context(|| format!("running {}", busybox.display()))?.stdout;
+        for applet in String::from_utf8_lossy(&list).lines().filter(|&name| name != "busybox") {
+            self.add(Path::new("usr/bin").join(applet), Content::Link("busybox".into()));
         }
+        Ok(())
     }
-    Ok(())
+
+    fn tools(&mut self) -> Result<()> {
+        for tool in TOOLS.split_whitespace() {
+            match find(tool) {
+                Some(file) => self.program(&file).with_context(|| format!("adding {tool}"))?,
+                None if tool == "sh" => bail!("this host has no sh in PATH"),
+                None => {}
+            }
+        }
+        // So that full-screen programs know the common terminals.
+        for terminal in ["x/xterm", "x/xterm-256color", "l/linux", "s/screen", "t/tmux-256color"] {
+            let file = Path::new("/lib/terminfo").join(terminal);
+            if file.exists() {
+                self.copy(&file);
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a program into `/usr/bin`, and what it loads where it looks for it.
+    fn program(&mut self, file: &Path) -> Result<()> {
+        let name = file.file_name().context("a program without a name")?;
+        self.add(Path::new("usr/bin").join(name), Content::Copy(file.into()));
+        let mut magic = [0; 4];
+        let read = File::open(file).and_then(|mut file| file.read_exact(&mut magic));
+        if read.is_err() || magic != *b"\x7fELF" {
+            return Ok(()); // a script
+        }
+        let tree = DependencyAnalyzer::default()
+            .analyze(file)
+            .with_context(|| format!("reading what {} loads", file.display()))?;
+        let interpreter = tree.interpreter.map(PathBuf::from);
+        let missing = tree.libraries.values().find(|library| !library.found());
+        if let Some(library) = missing {
+            bail!("{} loads {}, which this host lacks", file.display(), library.name);
+        }
+        let libraries = tree.libraries.into_values().map(|library| library.path);
+        let all: BTreeSet<_> = libraries.chain(interpreter).collect();
+        all.iter().for_each(|library| self.copy(library));
+        Ok(())
+    }
+
+    /// A file of the host's, where the host has it.
+    fn copy(&mut self, file: &Path) {
+        self.add(file, Content::Copy(file.into()));
+    }
+
+    /// The first of a name stays. A path that leads through one of the links above goes where they
+    /// lead, since an archive follows none.
+    fn add(&mut self, path: impl AsRef<Path>, content: Content) {
+        let path = path.as_ref();
+        let mut path = path.strip_prefix("/").unwrap_or(path).to_owned();
+        for link in ["usr/sbin", "bin", "sbin"] {
+            if let Ok(rest) = path.strip_prefix(link)
+                && rest != Path::new("")
+            {
+                path = Path::new("usr/bin").join(rest);
+            }
+        }
+        let parents = path.ancestors().skip(1).filter(|dir| !dir.as_os_str().is_empty());
+        for dir in parents {
+            self.0.entry(dir.into()).or_insert(Content::Directory(0o755));
+        }
+        self.0.entry(path).or_insert(content);
+    }
+}
+
+impl Content {
+    fn append(&self, path: &Path, builder: &mut Builder<impl Write>) -> Result<()> {
+        let mut header = Header::new_gnu();
+        let kind = match self {
+            Self::Directory(_) => EntryType::Directory,
+            Self::Link(_) => EntryType::Symlink,
+            Self::Text(_) | Self::Copy(_) => EntryType::Regular,
+        };
+        header.set_entry_type(kind);
+        header.set_mode(0o644);
+        // Whoever makes it, whenever: root's files, from the beginning of time.
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(0);
+        header.set_size(0);
+        match self {
+            Self::Directory(mode) => {
+                header.set_mode(*mode);
+                builder.append_data(&mut header, path, std::io::empty())?;
+            }
+            Self::Link(target) => {
+                header.set_mode(0o777);
+                builder.append_link(&mut header, path, target)?;
+            }
+            Self::Text(text) => {
+                header.set_size(text.len() as u64);
+                builder.append_data(&mut header, path, text.as_bytes())?;
+            }
+            Self::Copy(file) => {
+                let from = File::open(file)?;
+                let meta = from.metadata()?;
+                header.set_mode(meta.permissions().mode() & 0o755); // no setuid program among them
+                header.set_size(meta.len());
+                builder.append_data(&mut header, path, from.take(meta.len()))?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The file that a command's name stands for on this host.
@@ -126,77 +219,39 @@ fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var("PATH").unwrap_or_default();
     let dirs = path.split(':').chain(PATH.split(':')).filter(|dir| dir.starts_with('/'));
     dirs.map(|dir| Path::new(dir).join(name)).find(|file| {
-        file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+        fs::metadata(file)
+            .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
     })
 }
 
-/// Puts a program into `/usr/bin`, and what it loads where it looks for it.
-fn add_program(root: &Path, file: &Path) -> Result<()> {
-    let name = file.file_name().context("a program without a name")?;
-    copy(root, file, &Path::new("/usr/bin").join(name))?;
-    let mut magic = [0; 4];
-    let read = fs::File::open(file).and_then(|mut file| file.read_exact(&mut magic));
-    if read.is_err() || magic != *b"\x7fELF" {
-        return Ok(()); // a script
-    }
-    let tree = DependencyAnalyzer::default()
-        .analyze(file)
-        .with_context(|| format!("reading what {} loads", file.display()))?;
-    let interpreter = tree.interpreter.map(PathBuf::from);
-    let missing = tree.libraries.values().find(|library| !library.found());
-    if let Some(library) = missing {
-        bail!("{} loads {}, which this host lacks", file.display(), library.name);
-    }
-    let libraries = tree.libraries.into_values().map(|library| library.path);
-    let all: BTreeSet<_> = libraries.chain(interpreter).collect();
-    all.iter().try_for_each(|library| copy(root, library, library))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Copies the content of `file` to `place`, a path in the image.
-fn copy(root: &Path, file: &Path, place: &Path) -> Result<()> {
-    let copy = || {
-        let target = root.join(place.strip_prefix("/").unwrap_or(place));
-        if let Some(dir) = target.parent() {
-            fs::create_dir_all(dir)?;
+    /// Otherwise a layer would hold a file behind a link of its own.
+    #[test]
+    fn nothing_is_behind_a_link() {
+        let mut plan = Plan::default();
+        plan.skeleton();
+        for file in ["/bin/sh", "/usr/sbin/ip", "/lib64/ld.so", "/usr/lib/x/libc.so"] {
+            plan.copy(Path::new(file));
         }
-        let mut from = fs::File::open(file)?;
-        let mode = from.metadata()?.permissions().mode() & 0o755; // no setuid program among them
-        let create = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(target);
-        match create {
-            Ok(mut to) => std::io::copy(&mut from, &mut to).map(drop),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-            Err(error) => Err(error),
+        for path in plan.0.keys() {
+            let behind = |dir: &Path| matches!(plan.0.get(dir), Some(Content::Link(_)));
+            assert!(!path.ancestors().skip(1).any(behind), "{}", path.display());
         }
-    };
-    copy().with_context(|| format!("copying {} to {}", file.display(), place.display()))
-}
-
-/// Names the layer by what is in it.
-fn measure(root: &Path) -> Result<Built> {
-    let mut sum = (Sha256::new(), 0);
-    add_tree(&mut sum, root, root)?;
-    let digest = sum.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Built { digest, size: sum.1 })
-}
-
-fn add_tree(sum: &mut (Sha256, u64), root: &Path, dir: &Path) -> Result<()> {
-    let reading = || format!("reading {}", dir.display());
-    let entries: std::io::Result<Vec<_>> = fs::read_dir(dir).with_context(reading)?.collect();
-    let mut paths: Vec<_> = entries.with_context(reading)?.iter().map(|e| e.path()).collect();
-    paths.sort();
-    for path in paths {
-        let meta = path.symlink_metadata().with_context(reading)?;
-        let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy();
-        sum.0.update(format!("{name}\0{:o}\0{}\0", meta.permissions().mode(), meta.len()));
-        if meta.is_dir() {
-            add_tree(sum, root, &path)?;
-        } else if meta.is_symlink() {
-            let target = path.read_link().with_context(reading)?;
-            sum.0.update(target.to_string_lossy().as_bytes());
-        } else {
-            sum.1 += meta.len();
-            sum.0.update(fs::read(&path).with_context(reading)?);
+        for path in ["usr/bin/sh", "usr/bin/ip", "lib64/ld.so", "usr/lib/x", "usr/lib/x/libc.so"] {
+            assert!(plan.0.contains_key(Path::new(path)), "{path}");
         }
     }
-    Ok(())
+
+    #[test]
+    fn it_is_the_same_each_time() {
+        let archive = || {
+            let mut bytes = Vec::new();
+            write(&mut bytes).expect("this host has a shell");
+            bytes
+        };
+        assert!(archive() == archive());
+    }
 }

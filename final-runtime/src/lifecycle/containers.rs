@@ -12,6 +12,7 @@
 //! makes or removes a container holds the lock on `ROOT` meanwhile.
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::ErrorKind,
     os::unix::fs::symlink,
@@ -26,6 +27,7 @@ use super::{
     record::{Config, Keep, State, save},
 };
 use crate::{
+    image::digest::Digest,
     storage::{Access, Drivers, Key, Root},
     store::{make_dir, remove_tree},
 };
@@ -64,9 +66,9 @@ impl Containers {
     }
 
     /// Makes the file system of a new container, on top of an image's; it may be written to.
-    pub fn root(&self, id: &str, image: &Key) -> Result<Root> {
+    pub fn root(&self, id: &str, image: Option<&Key>) -> Result<Root> {
         let (key, snapshots) = (id.parse()?, self.drivers.chosen()?);
-        snapshots.prepare(&key, Some(image))?;
+        snapshots.prepare(&key, image)?;
         snapshots.root(&key, Access::Write)
     }
 
@@ -74,6 +76,11 @@ impl Containers {
     pub fn put(&self, id: &str) -> Result<()> {
         let key = id.parse()?;
         self.drivers.holder(&key)?.map_or(Ok(()), |snapshots| snapshots.put(&key))
+    }
+
+    /// The manifests of the images that they were made from.
+    pub fn manifests(&self) -> Result<BTreeSet<Digest>> {
+        Ok(self.all()?.0.into_iter().map(|container| container.config.manifest).collect())
     }
 
     /// All of them, the newest first; and what is wrong with those whose record is damaged.

@@ -26,6 +26,12 @@ pub fn lock(dir: &Path) -> Result<Lock> {
     Flock::lock(open(dir)?, FlockArg::LockExclusive).map_err(|(_, errno)| errno).with_context(doing)
 }
 
+/// The same lock, held by any number of those who do not mind each other.
+pub fn share(dir: &Path) -> Result<Lock> {
+    let doing = || format!("locking {}", dir.display());
+    Flock::lock(open(dir)?, FlockArg::LockShared).map_err(|(_, errno)| errno).with_context(doing)
+}
+
 /// `None`: somebody else holds it.
 pub fn try_lock(dir: &Path) -> Result<Option<Lock>> {
     match Flock::lock(open(dir)?, FlockArg::LockExclusiveNonblock) {

@@ -10,7 +10,7 @@ use std::{
     time::SystemTime,
 };
 
-use crate::storage::Key;
+use crate::{image::digest::Digest, signal::SignalNumber, storage::Key};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use step07::{CapSet, CapSets, Capabilities};
@@ -50,8 +50,12 @@ pub struct Config {
     pub limits: Limits,
     /// The group in which its group is.
     pub cgroup_parent: String,
-    /// The image's file system.
-    pub image_top: Key,
+    /// The signal that asks it to end; `None` for SIGTERM.
+    pub stop_signal: Option<SignalNumber>,
+    /// The image's manifest.
+    pub manifest: Digest,
+    /// The image's file system; `None` for one without layers, which is empty.
+    pub image_top: Option<Key>,
 }
 
 /// A file or directory of the host in the container.

@@ -52,6 +52,12 @@ impl Drivers {
         ALL.into_iter().find(has).map(|choice| self.get(choice)).transpose()
     }
 
+    /// All that have ever been used in this store.
+    pub fn all(&self) -> Result<Vec<Rc<Snapshots>>> {
+        let used = |choice: &Choice| self.dir.join(choice.name()).exists();
+        ALL.into_iter().filter(used).map(|choice| self.get(choice)).collect()
+    }
+
     fn get(&self, choice: Choice) -> Result<Rc<Snapshots>> {
         if let Some(snapshots) = self.opened.borrow().get(&choice) {
             return Ok(Rc::clone(snapshots));

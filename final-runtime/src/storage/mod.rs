@@ -19,7 +19,6 @@
 mod apply;
 pub mod btrfs;
 mod choice;
-pub mod devicemapper;
 mod drivers;
 pub mod extents;
 mod file;

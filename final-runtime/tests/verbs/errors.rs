@@ -38,7 +38,7 @@ pub fn what_cannot_be_is_told_in_one_line(sandbox: &Sandbox) -> Result<()> {
     final-runtime: store: no such container: nosuch
     final-runtime: store: no such container: nosuch
     final-runtime: kill: --signal "NOPE": no such signal
-    final-runtime: store: no such container: nosuch
+    final-runtime: inspect: no such container or image: nosuch
     "#);
     said(sandbox, &["rm", "a"]).map(drop)
 }

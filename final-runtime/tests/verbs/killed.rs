@@ -19,7 +19,8 @@ fn killed(sandbox: &Sandbox, name: &str, after: u64) -> Result<()> {
 }
 
 pub fn a_killed_runtime_leaves_nothing_after_rm(sandbox: &Sandbox) -> Result<()> {
-    said(sandbox, &["images"])?; // so that what is killed is not the making of base
+    // So that what is killed is not the making of base.
+    run(sandbox, &["--rm", "base", "/probe", "exit", "0"]).output()?.success()?;
     killed(sandbox, "a", 500)?;
     let list = said(sandbox, &["ps", "--all"])?;
     expect::that("ps", !list.contains("Up "), &list, "")?;
