@@ -25,6 +25,8 @@ pub enum Need {
     CgroupV2(&'static str),
     /// A file system that the kernel knows, as in `/proc/filesystems`.
     Filesystem(&'static str),
+    /// Real root, and a device-mapper with thin pools in the kernel.
+    DeviceMapper,
     /// A program in `PATH`.
     Command(&'static str),
     /// A path that exists.
@@ -51,6 +53,7 @@ impl Need {
                 let known = known.lines().any(|line| line.split_whitespace().last() == Some(name));
                 (!known).then(|| format!("needs the file system {name} in the kernel"))
             }
+            Self::DeviceMapper => device_mapper(),
             Self::Command(name) => {
                 let path = std::env::var_os("PATH").unwrap_or_default();
                 let found = std::env::split_paths(&path).any(|dir| dir.join(name).is_file());
@@ -67,6 +70,17 @@ fn real_root() -> bool {
     let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
     let words: Vec<_> = map.split_whitespace().collect();
     geteuid().is_root() && words == ["0", "0", "4294967295"]
+}
+
+/// A device-mapper has a character device, and its targets are modules, loaded or built in.
+fn device_mapper() -> Option<String> {
+    let devices = fs::read_to_string("/proc/misc").unwrap_or_default();
+    let known = devices.lines().any(|line| line.ends_with(" device-mapper"));
+    let thin = Path::new("/sys/module/dm_thin_pool").exists();
+    match known && thin {
+        true => Need::Root.missing(),
+        false => Some("needs the device-mapper with thin pools (dm-thin-pool)".into()),
+    }
 }
 
 /// Why no sandbox can be made here; tried once.

@@ -3,37 +3,52 @@
 //! See cgroups(7), cgroup_namespaces(7).
 
 use std::{
-    fs,
     os::fd::BorrowedFd,
-    path::PathBuf,
     time::{Duration, Instant},
 };
 
 use anyhow::{Result, bail};
-use nix::sched::{CloneFlags, unshare};
+use nix::{
+    sched::{CloneFlags, unshare},
+    unistd::Pid,
+};
 use step05::{Explain, Layer};
 
 use crate::{
-    Controller, Door, Freezer, Group, GroupPath, Hierarchy, Stats, Version,
+    CgroupManager, Controller, Door, Freezer, Group, GroupPath, Hierarchy, Stats, Version,
     directory::{clear_abandoned, thaw_abandoned},
+    enable,
+    scope::Scope,
+    why_not::why_not,
 };
 
 /// The layer that holds the container to its limits and counts what it uses.
 pub struct Cgroup {
     /// The container's id, which is the name of its group.
     pub id: String,
-    /// Where its group is made.
-    pub parent: GroupPath,
+    /// Where its group is made, if somebody has said so.
+    pub parent: Option<GroupPath>,
+    /// Who makes it.
+    pub manager: CgroupManager,
     /// What it is held to and asked about.
     pub controllers: Vec<Box<dyn Controller>>,
+    scope: Option<Scope>,
     group: Group,
     doors: Vec<Door>,
 }
 
 impl Cgroup {
     /// With these limits.
-    pub fn new(id: &str, parent: GroupPath, controllers: Vec<Box<dyn Controller>>) -> Self {
-        Self { id: id.into(), parent, controllers, group: Group::default(), doors: Vec::new() }
+    pub fn new(id: &str, parent: Option<GroupPath>, controllers: Vec<Box<dyn Controller>>) -> Self {
+        Self {
+            id: id.into(),
+            parent,
+            manager: CgroupManager::default(),
+            controllers,
+            scope: None,
+            group: Group::default(),
+            doors: Vec::new(),
+        }
     }
 
     /// What the container has used so far.
@@ -53,25 +68,72 @@ impl Cgroup {
         Ok(None)
     }
 
-    /// The hierarchies that the caller may use, each with the highest group that it may use there.
-    /// An error if a limit was asked for that none of them can give.
-    fn usable(&self, explain: &Explain) -> Result<Vec<(Hierarchy, PathBuf)>> {
-        let all = Hierarchy::all()?;
-        let with_top = |one: Hierarchy| one.top().map(|top| (one, top));
-        let usable: Vec<_> = all.iter().cloned().filter_map(with_top).collect();
-        for controller in &self.controllers {
-            let Some(flag) = controller.asked() else { continue };
-            let found = usable.iter().any(|(one, _)| one.serves(controller.as_ref()));
-            if !found {
-                bail!("{flag}: {}", why_not(controller.as_ref(), &all));
+    /// The controllers of which something was asked, each with its flag.
+    fn asked(&self) -> impl Iterator<Item = (&dyn Controller, &'static str)> {
+        self.controllers.iter().filter_map(|one| Some((one.as_ref(), one.asked()?)))
+    }
+
+    /// An error if a limit was asked for that none of those hierarchies can give.
+    fn require(&self, all: &[Hierarchy], usable: impl Fn(&Hierarchy) -> bool) -> Result<()> {
+        for (controller, flag) in self.asked() {
+            if !all.iter().any(|one| one.serves(controller) && usable(one)) {
+                bail!("{flag}: {}", why_not(controller, all));
             }
         }
-        if usable.is_empty() {
+        Ok(())
+    }
+
+    /// Makes the group in every hierarchy that the caller may use.
+    fn add_plain(&mut self, explain: &Explain) -> Result<()> {
+        let all = Hierarchy::all()?;
+        self.require(&all, |one| one.top().is_some())?;
+        if all.iter().all(|one| one.top().is_none()) {
             explain.say(
                 "# no group is delegated to the caller: the container stays in the caller's own",
             );
         }
-        Ok(usable)
+        let path = self.parent.clone().unwrap_or_default();
+        for hierarchy in all {
+            if let Some(top) = hierarchy.top() {
+                self.group.add(explain, hierarchy, &top, &path, &self.id)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the group within systemd's, where the scope has put the process; next to it where
+    /// systemd has no groups, which with v1 are some hierarchies.
+    fn add_in_scope(&mut self, explain: &Explain, scope: &Scope, first: Pid) -> Result<()> {
+        let plain = self.parent.clone().unwrap_or_default();
+        for hierarchy in Hierarchy::of(&first.to_string())? {
+            let (top, path) = match hierarchy.own.clone().filter(|dir| scope.is_at(dir)) {
+                Some(dir) => (dir, &GroupPath::none()),
+                None => match hierarchy.top() {
+                    Some(top) => (top, &plain),
+                    None => continue,
+                },
+            };
+            let asked = self.asked().map(|(controller, _)| controller);
+            let hierarchy = enable::reach(explain, hierarchy, &top, asked)?;
+            self.group.add(explain, hierarchy, &top, path, &self.id)?;
+        }
+        // A slice, or a user's systemd, may have less than the machine.
+        for (controller, flag) in self.asked() {
+            if self.group.files(controller).is_none() {
+                let all = Hierarchy::of(&first.to_string())?;
+                bail!("{flag}: {}", why_not(controller, &all));
+            }
+        }
+        Ok(())
+    }
+
+    fn limit(&self, explain: &Explain) -> Result<()> {
+        for controller in &self.controllers {
+            if let Some(files) = self.group.files(controller.as_ref()) {
+                controller.limit(explain, files)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -83,30 +145,45 @@ impl Layer for Cgroup {
     fn recover(&mut self, explain: &Explain) -> Result<()> {
         // The processes of a killed runtime were killed with it, but that may have been only now.
         let deadline = Instant::now() + Duration::from_millis(200);
+        let parent = self.parent.clone().unwrap_or_default();
         let all = Hierarchy::all()?;
         let tops: Vec<_> = all.iter().filter_map(|one| Some((one, one.top()?))).collect();
         for (one, top) in tops.iter().filter(|(one, _)| one.serves(&Freezer)) {
-            thaw_abandoned(explain, one.version, top, &self.parent, &self.id);
+            thaw_abandoned(explain, one.version, top, &parent, &self.id);
         }
         for (_, top) in &tops {
-            clear_abandoned(explain, top, &self.parent, &self.id, deadline);
+            clear_abandoned(explain, top, &parent, &self.id, deadline);
         }
-        Ok(())
+        Ok(()) // a scope ends by itself
     }
 
     // ANCHOR: cgroup-hooks
     fn prepare(&mut self, explain: &Explain) -> Result<()> {
-        for (hierarchy, top) in self.usable(explain)? {
-            let (parent, id, controllers) = (&self.parent, &self.id, &self.controllers);
-            self.group.add(explain, hierarchy, &top, parent, id, controllers)?;
+        self.scope = self.manager.scope(explain, self.parent.as_ref(), &self.id)?;
+        if self.scope.is_some() {
+            // The rest has to wait: there is no scope without a process in it.
+            return self.require(&Hierarchy::all()?, |_| true);
         }
-        for controller in &self.controllers {
-            if let Some(files) = self.group.files(controller.as_ref()) {
-                controller.limit(explain, files)?;
-            }
-        }
+        self.add_plain(explain)?;
+        self.group.furnish(explain, &self.controllers)?;
+        self.limit(explain)?;
         self.doors = self.group.doors()?;
         Ok(())
+    }
+
+    fn attach(&mut self, explain: &Explain, first: Pid) -> Result<()> {
+        let Some(mut scope) = self.scope.take() else { return Ok(()) };
+        let limits = self.controllers.iter().flat_map(|one| one.properties()).collect();
+        let started = scope.start(explain, first, limits);
+        let added = started.and_then(|()| self.add_in_scope(explain, &scope, first));
+        self.scope = Some(scope);
+        added?;
+        // A group of v2 with processes in it gives no controllers on; one of v1 lets nobody in
+        // before it is furnished.
+        self.group.pull(explain, first, Version::V2)?;
+        self.group.furnish(explain, &self.controllers)?;
+        self.limit(explain)?;
+        self.group.pull(explain, first, Version::V1)
     }
 
     fn born_into(&self) -> Option<BorrowedFd<'_>> {
@@ -124,35 +201,8 @@ impl Layer for Cgroup {
 
     fn release(&mut self, explain: &Explain) -> Result<()> {
         self.doors.clear();
-        self.group.remove(explain)
+        self.group.remove(explain)?;
+        // Not if somebody is still in the group, whom systemd would kill.
+        self.scope.as_mut().map_or(Ok(()), |scope| scope.stop(explain))
     }
-}
-
-/// Why none of the hierarchies that the caller may use has this controller.
-fn why_not(controller: &dyn Controller, all: &[Hierarchy]) -> String {
-    let in_root = |one: &&Hierarchy| {
-        let listed = fs::read_to_string(one.mount_point.join("cgroup.controllers"));
-        let name = controller.name_in(Version::V2);
-        listed.unwrap_or_default().split_whitespace().any(|one| one == name)
-    };
-    let v1 = all.iter().find(|one| one.version == Version::V1 && one.lists(controller));
-    let Some(one) = v1.or_else(|| all.iter().find(in_root)) else {
-        let name = controller.name();
-        return format!("no cgroup hierarchy that is mounted here has the {name} controller");
-    };
-    let controller = controller.name_in(one.version);
-    if let Some(top) = one.top() {
-        let above = top.parent().unwrap_or(&top).join("cgroup.subtree_control");
-        return format!(
-            "the group {} is not given the {controller} controller (root gives it by: \
-             echo +{controller} > {}; systemd does where a unit has Delegate={controller})",
-            top.display(),
-            above.display()
-        );
-    }
-    format!(
-        "the {controller} controller is not delegated to the caller: neither {} nor a group above it \
-         is writable (systemd delegates one by: systemd-run --user --scope -p Delegate=yes)",
-        one.own.as_ref().unwrap_or(&one.mount_point).display()
-    )
 }

@@ -1,9 +1,11 @@
 //! Step 5's command line, and the limits.
 
+use std::str::FromStr;
+
 use anyhow::{Context, Result};
 use step05::{Container, Mount, RunDir, Step, Uts};
 
-use crate::{Cgroup, GroupPath, Hierarchy, Limits, view};
+use crate::{Cgroup, CgroupManager, GroupPath, Hierarchy, Limits, limits::flag, view};
 
 /// The flags of step 6.
 #[derive(clap::Args, Debug)]
@@ -21,14 +23,19 @@ pub struct Args {
     #[arg(long, help_heading = "Control group")]
     pub stats: bool,
 
-    /// The group to make the container's group in
+    /// The group to make the container's group in [default: layers; systemd's: system.slice or user.slice]
+    #[arg(long, value_name = "NAME", help_heading = "Control group")]
+    pub cgroup_parent: Option<GroupPath>,
+
+    /// Who makes the group: auto, cgroupfs or systemd
     #[arg(
         long,
-        value_name = "NAME",
+        value_name = "WHO",
         help_heading = "Control group",
-        default_value = GroupPath::DEFAULT
+        value_parser = flag("--cgroup-manager", CgroupManager::from_str),
+        default_value = "auto"
     )]
-    pub cgroup_parent: GroupPath,
+    pub cgroup_manager: CgroupManager,
 }
 
 impl Step for Args {
@@ -40,7 +47,8 @@ impl Step for Args {
         let run_dir =
             container.stack.get_mut::<RunDir>().context("the layers below have a run directory")?;
         let id = run_dir.id().to_owned();
-        let cgroup = Cgroup::new(&id, self.cgroup_parent, self.limits.controllers());
+        let mut cgroup = Cgroup::new(&id, self.cgroup_parent, self.limits.controllers());
+        cgroup.manager = self.cgroup_manager;
         container.stack.below::<Uts>(cgroup);
         if let Some(mount) = container.stack.get_mut::<Mount>() {
             view::add(mount, &Hierarchy::all().context("cgroup")?);

@@ -7,7 +7,7 @@ use std::{borrow::Cow, time::Duration};
 use anyhow::Result;
 use step05::Explain;
 
-use crate::{Files, Version};
+use crate::{Files, Version, systemd::Property};
 
 /// A controller, together with what was asked of it for one container.
 pub trait Controller {
@@ -40,6 +40,12 @@ pub trait Controller {
     /// limits are asked for later. What was not asked for stays as it is.
     fn limit(&self, _explain: &Explain, _files: &Files) -> Result<()> {
         Ok(())
+    }
+
+    /// The same for systemd: the properties of a unit that stand for the limits, as far as it has
+    /// any. They hold the scope around the container's group.
+    fn properties(&self) -> Vec<Property> {
+        Vec::new()
     }
 
     /// Reads what the group has used.

@@ -13,7 +13,11 @@ use std::{str::FromStr, time::Duration};
 use anyhow::{Error, Result, bail};
 use step05::Explain;
 
-use crate::{Controller, Files, Usage, Value, Version, limits::flag};
+use crate::{
+    Controller, Files, Usage, Value, Version,
+    limits::flag,
+    systemd::{Property, Setting},
+};
 
 /// The controller, and the limit that was asked for.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -93,6 +97,12 @@ impl Controller for Cpu {
             }
             Version::V2 => files.write(explain, "cpu.max", format_args!("{quota} {PERIOD}")),
         }
+    }
+
+    fn properties(&self) -> Vec<Property> {
+        let of_a_second = |Cpus(quota)| quota * (1_000_000 / PERIOD);
+        let quota = self.cpus.map(|cpus| Setting::Number(of_a_second(cpus)));
+        quota.map(|quota| ("CPUQuotaPerSecUSec", quota)).into_iter().collect()
     }
 
     fn usage(&self, files: &Files) -> Result<Vec<Usage>> {

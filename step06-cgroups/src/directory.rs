@@ -130,6 +130,20 @@ pub fn processes(dir: &Path) -> Vec<Pid> {
     all
 }
 
+/// Who is in a group, for a person; `None` if nobody is.
+pub fn holders(dir: &Path) -> Option<String> {
+    match &processes(dir)[..] {
+        [] if is_empty(dir) => None,
+        [] => Some("a process that this PID namespace does not show".into()),
+        some => Some(names(some)),
+    }
+}
+
+fn is_empty(dir: &Path) -> bool {
+    let text = fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default();
+    text.is_empty() && groups_in(dir).all(|below| is_empty(&below))
+}
+
 /// Processes by number and name, for a person.
 pub fn names(pids: &[Pid]) -> String {
     let name = |pid: &Pid| {

@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use nix::unistd::Pid;
 use step05::Explain;
 
 use crate::{Files, Version, files::echo};
@@ -43,6 +44,13 @@ impl Door {
         }
         let doing = format!("joining the group of {}", self.path.display());
         explain.act(shell, doing, || self.file.write_all(b"0"))
+    }
+
+    /// Another process joins the group: the container's, while it waits at the gate.
+    pub fn pull(&mut self, explain: &Explain, process: Pid) -> Result<()> {
+        let number = process.to_string();
+        let doing = format!("having process {number} join the group of {}", self.path.display());
+        explain.act(echo(&number, &self.path), doing, || self.file.write_all(number.as_bytes()))
     }
 
     fn is_inside(&self) -> bool {

@@ -10,8 +10,9 @@ use anyhow::{Context, Result, bail};
 use step05::Explain;
 
 use crate::{
-    Controller, Version,
+    Controller, Hierarchy, Version,
     files::{echo, write},
+    why_not::has,
 };
 
 /// Makes the group at `dir` give on `controllers`. One of which nothing was asked, other than to
@@ -36,6 +37,31 @@ pub fn enable<'a>(
         }
     }
     Ok(())
+}
+
+/// Has the groups above `dir` give on, down to it, those of `controllers` that it lacks: systemd
+/// does so with those that it knows of, and it does not know them all. The groups are not the
+/// caller's, so that nothing is done there without need.
+///
+/// Returns the hierarchy with what is now there, and in v1 as it was, where every group has all.
+pub fn reach<'a>(
+    explain: &Explain,
+    hierarchy: Hierarchy,
+    dir: &Path,
+    controllers: impl Iterator<Item = &'a dyn Controller>,
+) -> Result<Hierarchy> {
+    if hierarchy.version == Version::V1 {
+        return Ok(hierarchy);
+    }
+    let in_tree = |one: &&dyn Controller| has(&hierarchy.mount_point, *one);
+    let missing: Vec<_> = controllers.filter(in_tree).filter(|one| !has(dir, *one)).collect();
+    let above: Vec<_> = dir.ancestors().skip(1).collect();
+    let above = above.into_iter().rev().filter(|above| hierarchy.may_use(above));
+    for above in above.filter(|above| above.starts_with(&hierarchy.mount_point)) {
+        let has = missing.iter().filter(|one| has(above, **one));
+        enable(explain, above, has.copied())?;
+    }
+    Ok(hierarchy.at(dir))
 }
 
 /// In a write of its own: of several in one line, one that is refused takes all with it.

@@ -25,7 +25,7 @@ use step05::{Explain, clone::pidfd_open, sh, signals::send};
 
 use crate::{
     Controller, Door, Files, GroupPath, Hierarchy, Version,
-    directory::{is_gone, lock, make, names, processes, remove, remove_empty},
+    directory::{holders, is_gone, lock, make, names, processes, remove, remove_empty},
     enable, freezer,
 };
 
@@ -42,6 +42,8 @@ pub struct Group {
 struct Tree {
     hierarchy: Hierarchy,
     files: Files,
+    /// The highest group that its maker may give controllers.
+    top: PathBuf,
     /// Those between `top` and it, the highest first.
     above: Vec<PathBuf>,
     /// Says that it is in use; also what a child of v2 is born into.
@@ -49,8 +51,7 @@ struct Tree {
 }
 
 impl Group {
-    /// Makes the group `parent`/`id` in one more hierarchy, below `top`, with every one of
-    /// `controllers` that lives there at work in it.
+    /// Makes the group `path`/`id` in one more hierarchy, below `top`.
     pub fn add(
         &mut self,
         explain: &Explain,
@@ -58,27 +59,20 @@ impl Group {
         top: &Path,
         path: &GroupPath,
         id: &str,
-        controllers: &[Box<dyn Controller>],
     ) -> Result<()> {
-        let above = path.below(top);
         let files = Files { version: hierarchy.version, dir: path.of(top, id) };
-        let mut tree = Tree { hierarchy, files, above, lock: None };
+        let (top, above) = (top.to_owned(), path.below(top));
+        let mut tree = Tree { hierarchy, files, top, above, lock: None };
         tree.make(explain)?;
         self.trees.push(tree);
-        let tree = self.trees.last().expect("just pushed");
-
-        // Now that it is there, the groups above it are not empty, and nobody removes them.
-        let here = || controllers.iter().filter(|one| tree.hierarchy.lists(one.as_ref()));
-        if tree.hierarchy.version == Version::V2 {
-            for dir in std::iter::once(top).chain(tree.above.iter().map(PathBuf::as_path)) {
-                enable::enable(explain, dir, here().map(Box::as_ref))?;
-            }
-        }
-        for dir in tree.above.iter().chain([&tree.files.dir]) {
-            let files = Files { version: tree.files.version, dir: dir.clone() };
-            here().try_for_each(|one| one.furnish(explain, &files))?;
-        }
         Ok(())
+    }
+
+    /// Gives it, in every hierarchy, those of `controllers` that live there.
+    ///
+    /// Now that it is there, the groups above it are not empty, and nobody removes them.
+    pub fn furnish(&self, explain: &Explain, controllers: &[Box<dyn Controller>]) -> Result<()> {
+        self.trees.iter().try_for_each(|tree| tree.furnish(explain, controllers))
     }
 
     /// The group of a container that runs already, by its id and its first process: wherever that
@@ -88,8 +82,9 @@ impl Group {
             |dir: &&Path| dir.file_name().is_some_and(|name| name.to_string_lossy().contains(id));
         let tree = |hierarchy: Hierarchy| {
             let dir = hierarchy.own.as_ref()?.ancestors().find(carries_id)?.to_owned();
+            let top = dir.clone();
             let files = Files { version: hierarchy.version, dir };
-            Some(Tree { hierarchy, files, above: Vec::new(), lock: None })
+            Some(Tree { hierarchy, files, top, above: Vec::new(), lock: None })
         };
         let trees = Hierarchy::of(&first.to_string())?.into_iter().filter_map(tree).collect();
         Ok(Self { trees })
@@ -114,6 +109,12 @@ impl Group {
     /// is asked of who opened the file, not of who writes to it.
     pub fn doors(&self) -> Result<Vec<Door>> {
         self.trees.iter().map(|tree| Door::open(&tree.files)).collect()
+    }
+
+    /// Has a process join, in the hierarchies of one dialect.
+    pub fn pull(&self, explain: &Explain, process: Pid, version: Version) -> Result<()> {
+        let mut trees = self.trees.iter().filter(|tree| tree.files.version == version);
+        trees.try_for_each(|tree| Door::open(&tree.files)?.pull(explain, process))
     }
 
     /// The directory in v2, for a child to be born in.
@@ -187,9 +188,9 @@ impl Tree {
             match self.try_make(explain) {
                 Err(error) if is_gone(&error) => {}
                 made => {
-                    return made.map_err(|error| match processes(&self.files.dir) {
-                        holders if holders.is_empty() => error,
-                        holders => error.context(format!("in use by {}", names(&holders))),
+                    return made.map_err(|error| match holders(&self.files.dir) {
+                        None => error,
+                        Some(holders) => error.context(format!("in use by {holders}")),
                     });
                 }
             }
@@ -215,6 +216,20 @@ impl Tree {
         }
     }
 
+    fn furnish(&self, explain: &Explain, controllers: &[Box<dyn Controller>]) -> Result<()> {
+        let here = || controllers.iter().filter(|one| self.hierarchy.lists(one.as_ref()));
+        if self.files.version == Version::V2 {
+            for dir in [&self.top].into_iter().chain(&self.above) {
+                enable::enable(explain, dir, here().map(Box::as_ref))?;
+            }
+        }
+        for dir in self.above.iter().chain([&self.files.dir]) {
+            let files = Files { version: self.files.version, dir: dir.clone() };
+            here().try_for_each(|one| one.furnish(explain, &files))?;
+        }
+        Ok(())
+    }
+
     fn remove(&self, explain: &Explain, deadline: Instant) -> Result<()> {
         let dir = &self.files.dir;
         let removed = explain.act(
@@ -222,9 +237,9 @@ impl Tree {
             format_args!("removing the group {}", dir.display()),
             || remove(dir, deadline),
         );
-        removed.map_err(|error| match processes(dir) {
-            holders if holders.is_empty() => error,
-            holders => error.context(format!("still in use by {}", names(&holders))),
+        removed.map_err(|error| match holders(dir) {
+            None => error,
+            Some(holders) => error.context(format!("still in use by {holders}")),
         })?;
         remove_empty(explain, &self.above);
         Ok(())

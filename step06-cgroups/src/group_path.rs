@@ -17,6 +17,19 @@ impl GroupPath {
     /// Where containers are if nobody says otherwise.
     pub const DEFAULT: &str = "layers";
 
+    /// No way at all: containers' groups are in the highest one itself.
+    pub fn none() -> Self {
+        Self(Vec::new())
+    }
+
+    /// The slice that this names, if it is one of systemd's: `NAME.slice`.
+    pub fn slice(&self) -> Option<&str> {
+        match &self.0[..] {
+            [name] if name.ends_with(".slice") => Some(name),
+            _ => None,
+        }
+    }
+
     /// The groups on the way below `top`, the highest first, `top` itself left out.
     pub fn below(&self, top: &Path) -> Vec<PathBuf> {
         let mut dir = top.to_owned();
@@ -32,6 +45,13 @@ impl GroupPath {
     /// The group `name` in the last of them.
     pub fn of(&self, top: &Path, name: &str) -> PathBuf {
         self.0.iter().fold(top.to_owned(), |dir, name| dir.join(name)).join(name)
+    }
+}
+
+/// Where containers are if nobody says otherwise.
+impl Default for GroupPath {
+    fn default() -> Self {
+        Self(vec![Self::DEFAULT.into()])
     }
 }
 
@@ -74,6 +94,23 @@ mod tests {
         assert_eq!(path.below(Path::new("/top")), above);
         assert_eq!(path.of(Path::new("/top"), "id"), Path::new(group));
         assert_eq!(path.to_string(), text);
+    }
+
+    #[rstest]
+    #[case("machine.slice", Some("machine.slice"))]
+    #[case("a-b.slice", Some("a-b.slice"))]
+    #[case("layers", None)]
+    #[case("a.slice/b.slice", None)]
+    #[case("a.slice.d", None)]
+    fn slices(#[case] text: &str, #[case] slice: Option<&str>) {
+        assert_eq!(text.parse::<GroupPath>().expect(text).slice(), slice);
+    }
+
+    #[test]
+    fn containers_are_in_layers_or_where_one_stands() {
+        let top = Path::new("/top");
+        assert_eq!(GroupPath::default().of(top, "id"), Path::new("/top/layers/id"));
+        assert_eq!(GroupPath::none().of(top, "id"), Path::new("/top/id"));
     }
 
     #[rstest]

@@ -50,13 +50,21 @@ impl Hierarchy {
     pub fn of(process: &str) -> Result<Vec<Self>> {
         let read = |path: &str| fs::read_to_string(path).with_context(|| format!("reading {path}"));
         let groups = read(&format!("/proc/{process}/cgroup"))?;
-        let mut all = parse(&read("/proc/self/mountinfo")?, &groups);
-        for hierarchy in all.iter_mut().filter(|one| one.version == Version::V2) {
-            let top = hierarchy.top().unwrap_or_else(|| hierarchy.mount_point.clone());
-            let listed = fs::read_to_string(top.join("cgroup.controllers")).unwrap_or_default();
-            hierarchy.controllers = listed.split_whitespace().map(String::from).collect();
+        let all = parse(&read("/proc/self/mountinfo")?, &groups);
+        let at_top = |one: Self| {
+            let top = one.top().unwrap_or_else(|| one.mount_point.clone());
+            one.at(&top)
+        };
+        Ok(all.into_iter().map(at_top).collect())
+    }
+
+    /// The same as it is for those in the group at `dir`: of v2 a group has what it was given.
+    pub fn at(mut self, dir: &Path) -> Self {
+        if self.version == Version::V2 {
+            let listed = fs::read_to_string(dir.join("cgroup.controllers")).unwrap_or_default();
+            self.controllers = listed.split_whitespace().map(String::from).collect();
         }
-        Ok(all)
+        self
     }
 
     /// Whether this is where the controller of this name lives.
@@ -87,7 +95,8 @@ impl Hierarchy {
         above.filter(|dir| self.may_use(dir)).last().map(Path::to_owned)
     }
 
-    fn may_use(&self, dir: &Path) -> bool {
+    /// Whether the caller may make groups in that one, and move processes into them.
+    pub fn may_use(&self, dir: &Path) -> bool {
         let may = |path: &Path| eaccess(path, AccessFlags::W_OK).is_ok();
         may(dir) && may(&dir.join("cgroup.procs"))
     }

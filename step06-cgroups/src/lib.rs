@@ -8,6 +8,9 @@
 //! | `group.rs` | a container's group: making, killing and removing it |
 //! | `directory.rs` | whose a group is, and what a killed runtime has left |
 //! | `door.rs` | joining a group |
+//! | `manager.rs` | who makes it: this program, or systemd |
+//! | `systemd.rs` `scope.rs` `keeper.rs` | asking systemd, what for, and who is in it |
+//! | `dbus.rs` | the language in which it is asked |
 //! | `enable.rs` | giving controllers to a group of v2 |
 //! | `files.rs` | writing limits and reading numbers |
 //! | `controller.rs` | what a controller is |
@@ -16,13 +19,11 @@
 //! | `io.rs` `disk.rs` | the io controller, and a disk with a setting for it |
 //! | `device_program.rs` `bpf.rs` | the same for v2: a program, and how the kernel takes it |
 //! | `freezer.rs` | standing still and going on |
+//! | `why_not.rs` | why a limit cannot be had |
 //! | `view.rs` | what the container sees of it at `/sys/fs/cgroup` |
 //! | `stats.rs` | what was used, as a table |
 //! | `limits.rs` | all of them, with their flags |
 //! | `size.rs`, `group_path.rs`, `cli.rs` | how bytes are told, and the other flags |
-//!
-//! Left out here, on purpose: asking systemd for a group, which on its machines is the master of
-//! the tree. This step makes its own next to systemd's, as Docker does where it is told to.
 
 pub mod bpf;
 mod cgroup;
@@ -31,6 +32,7 @@ mod controller;
 mod cpu;
 mod cpuacct;
 mod cpuset;
+pub mod dbus;
 pub mod device_program;
 mod device_rule;
 mod devices;
@@ -44,12 +46,17 @@ mod group;
 mod group_path;
 mod hierarchy;
 mod io;
+mod keeper;
 mod limits;
+mod manager;
 mod memory;
 mod pids;
+mod scope;
 mod size;
 mod stats;
+pub mod systemd;
 pub mod view;
+mod why_not;
 
 pub use cgroup::Cgroup;
 pub use cli::Args;
@@ -68,7 +75,9 @@ pub use group_path::GroupPath;
 pub use hierarchy::{Hierarchy, Version};
 pub use io::{Io, Rate, Weight};
 pub use limits::Limits;
+pub use manager::CgroupManager;
 pub use memory::{Memory, MemoryLimit};
 pub use pids::{Pids, PidsLimit};
-pub use stats::Stats;
+pub use size::size;
+pub use stats::{Stats, bytes};
 pub use step05::{self, *};

@@ -22,6 +22,7 @@ use crate::{
     limits::{flag, only_in},
     size::size,
     stats::bytes,
+    systemd::{Property, Setting},
 };
 
 /// The controller, and the limit that was asked for.
@@ -103,6 +104,11 @@ impl Controller for Memory {
             files.write(explain, swap, no_swap)?;
         }
         Ok(())
+    }
+
+    fn properties(&self) -> Vec<Property> {
+        let Some(MemoryLimit(limit)) = self.limit else { return Vec::new() };
+        vec![("MemoryMax", Setting::Number(limit)), ("MemorySwapMax", Setting::Number(0))]
     }
 
     fn usage(&self, files: &Files) -> Result<Vec<Usage>> {

@@ -11,7 +11,11 @@ use std::str::FromStr;
 use anyhow::{Error, Result, bail};
 use step05::Explain;
 
-use crate::{Controller, Files, Usage, Value, limits::flag};
+use crate::{
+    Controller, Files, Usage, Value,
+    limits::flag,
+    systemd::{Property, Setting},
+};
 
 /// The controller, and the limit that was asked for.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -67,6 +71,15 @@ impl Controller for Pids {
             Some(PidsLimit::AtMost(limit)) => files.write(explain, "pids.max", limit),
             Some(PidsLimit::Unlimited) | None => Ok(()), // as a new group is
         }
+    }
+
+    /// Always one: a scope about which nothing is said gets a limit of systemd's own choice.
+    fn properties(&self) -> Vec<Property> {
+        let limit = match self.limit {
+            Some(PidsLimit::AtMost(limit)) => limit.into(),
+            Some(PidsLimit::Unlimited) | None => u64::MAX,
+        };
+        vec![("TasksMax", Setting::Number(limit))]
     }
 
     fn usage(&self, files: &Files) -> Result<Vec<Usage>> {

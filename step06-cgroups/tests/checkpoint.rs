@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+#[path = "checkpoint/bus.rs"]
+mod bus;
 #[path = "checkpoint/cpu.rs"]
 mod cpu;
 #[path = "checkpoint/delegation.rs"]
@@ -14,6 +16,8 @@ mod freezer;
 mod group;
 #[path = "checkpoint/io.rs"]
 mod io;
+#[path = "checkpoint/machine.rs"]
+mod machine;
 #[path = "checkpoint/memory.rs"]
 mod memory;
 #[path = "checkpoint/namespace.rs"]
@@ -24,11 +28,14 @@ mod pids;
 mod scene;
 #[path = "checkpoint/stats.rs"]
 mod stats;
+#[path = "checkpoint/systemd.rs"]
+mod systemd;
 #[path = "checkpoint/words.rs"]
 mod words;
 
 fn main() -> ExitCode {
     let tests = [
+        bus::tests(),
         cpu::tests(),
         delegation::tests(),
         devices::tests(),
@@ -39,6 +46,7 @@ fn main() -> ExitCode {
         namespace::tests(),
         pids::tests(),
         stats::tests(),
+        systemd::tests(),
         words::tests(),
     ];
     conformance::checkpoint::main(tests.into_iter().flatten().collect())

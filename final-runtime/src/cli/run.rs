@@ -233,7 +233,7 @@ impl Asked {
                     PidsLimit::Unlimited => None,
                 }),
             },
-            cgroup_parent: step06.cgroup_parent.to_string(),
+            cgroup_parent: step06.cgroup_parent.clone().unwrap_or_default().to_string(),
             read_only: step03.read_only,
             volumes: step03.volume.iter().map(volume).collect(),
             tmpfs: step03.tmpfs.iter().map(|tmpfs| tmpfs.target.clone()).collect(),

@@ -19,6 +19,7 @@
 mod apply;
 pub mod btrfs;
 mod choice;
+pub mod devicemapper;
 mod drivers;
 pub mod extents;
 mod file;

@@ -52,7 +52,7 @@ pub fn own_group(sandbox: &Sandbox, id: &str, versions: &[Version]) -> Result<Gr
         if !versions.contains(&hierarchy.version) || cpuset {
             continue;
         }
-        group.add(&Explain::new(false), hierarchy, &top, &path, id, &[])?;
+        group.add(&Explain::new(false), hierarchy, &top, &path, id)?;
     }
     Ok(group)
 }

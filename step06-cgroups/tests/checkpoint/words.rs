@@ -32,6 +32,7 @@ fn values_that_are_none_are_refused(sandbox: &Sandbox) -> Result<()> {
         ["--device-cgroup-rule", "c 9999:3 r"],
         ["--cgroup-parent", "../.."],
         ["--cgroup-parent", "/system.slice"],
+        ["--cgroup-manager", "podman"],
     ] {
         let run = sandbox.run(STEP06).args(args).probe(["exit", "0"]);
         said += &run.output()?.error_line(125)?;
@@ -51,6 +52,7 @@ fn values_that_are_none_are_refused(sandbox: &Sandbox) -> Result<()> {
     step06: cgroup: --device-cgroup-rule "c 9999:3 r": expected TYPE MAJOR:MINOR ACCESS as in 'c 1:3 rwm' (a type is a, b or c; a number may be *)
     step06: cgroup: --cgroup-parent "../..": expected NAME or NAME/NAME… of letters, digits and _ . : @ -
     step06: cgroup: --cgroup-parent "/system.slice": expected NAME or NAME/NAME… of letters, digits and _ . : @ -
+    step06: cgroup: --cgroup-manager "podman": expected auto, cgroupfs or systemd
     "#);
     Ok(())
 }
@@ -74,7 +76,8 @@ fn the_help_tells_of_the_limits(sandbox: &Sandbox) -> Result<()> {
           --blkio-weight-device <DEV:N>   Its share of one disk, as in /dev/sda:200
           --device-cgroup-rule <RULE>     Let the container use devices beyond null, zero, terminals and the like, as in 'c 10:229 rw'
           --stats                         When the container has ended, print what it used
-          --cgroup-parent <NAME>          The group to make the container's group in [default: layers]
+          --cgroup-parent <NAME>          The group to make the container's group in [default: layers; systemd's: system.slice or user.slice]
+          --cgroup-manager <WHO>          Who makes the group: auto, cgroupfs or systemd [default: auto]
     "#);
     Ok(())
 }
