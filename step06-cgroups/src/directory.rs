@@ -30,9 +30,18 @@ const MODE: u32 = 0o1755;
 /// mkdir(2).
 pub fn make(explain: &Explain, dir: &Path) -> Result<()> {
     let words = ["mkdir".into(), format!("--mode={MODE:o}").into(), dir.as_os_str().to_owned()];
-    explain.act(sh(words), format_args!("making the group {}", dir.display()), || {
+    let made = explain.act(sh(words), format_args!("making the group {}", dir.display()), || {
         DirBuilder::new().mode(MODE).create(dir)
+    });
+    let full = "a group above may have no more in it (cgroup.max.descendants, cgroup.max.depth)";
+    made.map_err(|error| match os_error(&error) {
+        Some(libc::EAGAIN) => error.context(full),
+        _ => error,
     })
+}
+
+fn os_error(error: &anyhow::Error) -> Option<i32> {
+    error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error)
 }
 
 fn is_ours(dir: &Path) -> bool {
@@ -48,8 +57,7 @@ pub fn lock(dir: File, how: FlockArg) -> io::Result<Flock<File>> {
 /// Whether a group was removed by others while it was looked at (ENOENT), or in that very moment
 /// (ENODEV).
 pub fn is_gone(error: &anyhow::Error) -> bool {
-    let code = error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error);
-    matches!(code, Some(libc::ENOENT | libc::ENODEV))
+    matches!(os_error(error), Some(libc::ENOENT | libc::ENODEV))
 }
 
 /// Removes a group and what groups its processes may have made in it, as soon as the last process

@@ -66,17 +66,18 @@ pub fn reach<'a>(
 
 /// In a write of its own: of several in one line, one that is refused takes all with it.
 fn enable_one(explain: &Explain, dir: &Path, name: &str) -> Result<()> {
-    let doing = format!("enabling {name} below {}", dir.display());
     // Of some controllers, the threaded ones, the kernel would do it, and then refuse to let any
     // process into the groups below.
     if has_processes(dir) {
         bail!(
-            "{doing}: a group of v2 may not have both processes and limited children; \
-             move the processes in {} to a child group first",
+            "enabling {name} below {}: a group of v2 may not have both processes and limited \
+             children; move the processes in {} to a child group first",
+            dir.display(),
             dir.join("cgroup.procs").display()
         );
     }
     let (file, value) = (dir.join("cgroup.subtree_control"), format!("+{name}"));
+    let doing = format!("writing {value} to {}", file.display());
     explain.act(echo(&value, &file), doing, || write(&file, &value))
 }
 

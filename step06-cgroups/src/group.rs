@@ -26,7 +26,7 @@ use step05::{Explain, clone::pidfd_open, sh, signals::send};
 use crate::{
     Controller, Door, Files, GroupPath, Hierarchy, Version,
     directory::{holders, is_gone, lock, make, names, processes, remove, remove_empty},
-    enable, freezer,
+    enable, fit, freezer,
 };
 
 /// How long a process that has been killed may take to leave its group.
@@ -64,8 +64,9 @@ impl Group {
         let (top, above) = (top.to_owned(), path.below(top));
         let mut tree = Tree { hierarchy, files, top, above, lock: None };
         tree.make(explain)?;
+        let files = tree.files.clone();
         self.trees.push(tree);
-        Ok(())
+        fit::check(&files)
     }
 
     /// Gives it, in every hierarchy, those of `controllers` that live there.

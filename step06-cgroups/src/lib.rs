@@ -11,6 +11,7 @@
 //! | `manager.rs` | who makes it: this program, or systemd |
 //! | `systemd.rs` `scope.rs` `keeper.rs` | asking systemd, what for, and who is in it |
 //! | `dbus.rs` | the language in which it is asked |
+//! | `fit.rs` | whether a group can hold a container |
 //! | `enable.rs` | giving controllers to a group of v2 |
 //! | `files.rs` | writing limits and reading numbers |
 //! | `controller.rs` | what a controller is |
@@ -41,6 +42,7 @@ mod disk;
 mod door;
 mod enable;
 mod files;
+mod fit;
 mod freezer;
 mod group;
 mod group_path;

@@ -17,7 +17,7 @@ pub fn why_not(controller: &dyn Controller, all: &[Hierarchy]) -> String {
     }
     format!(
         "the {controller} controller is not delegated to the caller: neither {} nor a group above it \
-         is writable (systemd delegates one by: systemd-run --user --scope -p Delegate=yes)",
+         is writable with its cgroup.procs (systemd delegates one by: systemd-run --user --scope -p Delegate=yes)",
         one.own.as_ref().unwrap_or(&one.mount_point).display()
     )
 }

@@ -6,6 +6,8 @@ use std::process::ExitCode;
 mod bus;
 #[path = "checkpoint/cpu.rs"]
 mod cpu;
+#[path = "checkpoint/delegated.rs"]
+mod delegated;
 #[path = "checkpoint/delegation.rs"]
 mod delegation;
 #[path = "checkpoint/devices.rs"]
@@ -30,6 +32,8 @@ mod scene;
 mod stats;
 #[path = "checkpoint/systemd.rs"]
 mod systemd;
+#[path = "checkpoint/unfit.rs"]
+mod unfit;
 #[path = "checkpoint/words.rs"]
 mod words;
 
@@ -47,6 +51,7 @@ fn main() -> ExitCode {
         pids::tests(),
         stats::tests(),
         systemd::tests(),
+        unfit::tests(),
         words::tests(),
     ];
     conformance::checkpoint::main(tests.into_iter().flatten().collect())
