@@ -35,7 +35,8 @@ impl Layout {
     pub fn mount(self) -> Result<()> {
         match self {
             Self::Unified => {
-                tree("cgroup2", ROOT, "")?;
+                // With the root of a cgroup namespace guarded as one that somebody was given.
+                tree("cgroup2", ROOT, "nsdelegate")?;
                 // systemd counts the memory and the processes of everything.
                 fs::write(Path::new(ROOT).join("cgroup.subtree_control"), "+memory +pids")
                     .context("setting memory and pids to work")
