@@ -14,6 +14,7 @@ use crate::{Result, arg, failed, number, process::say, sys, text};
 pub fn run(verb: &str, args: &[OsString]) -> Option<Result<ExitCode>> {
     Some(match verb {
         "eat-memory" => eat_memory(args),
+        "eat-huge" => eat_huge(args),
         "burn" => burn(args),
         "read-direct" => direct(args, |file, block| file.read_exact(block)),
         "write-direct" => direct(args, |file, block| file.write_all(block)),
@@ -32,6 +33,19 @@ fn eat_memory(args: &[OsString]) -> Result<ExitCode> {
     }
     let sum: usize = eaten.iter().map(|mib| usize::from(std::hint::black_box(mib)[0] / 0xa5)).sum();
     say(&format!("ate {sum}"));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `eat-huge MIB [MORE-FLAGS]`: takes memory in huge pages of 2 MiB and touches it; prints `ate N` at
+/// the end. The flags are those of mmap(2), as a number.
+fn eat_huge(args: &[OsString]) -> Result<ExitCode> {
+    const PAGE: usize = 2 << 20;
+    let count = number(args, 0, "the MiB")?;
+    let more = if args.len() > 1 { number(args, 1, "the flags")? } else { 0 };
+    let pages = usize::try_from(count).map_err(|_| "not a size")? * (1 << 20) / PAGE;
+    let memory = sys::map_huge(pages * PAGE, more).map_err(|error| failed("mmap", &error))?;
+    (0..pages).for_each(|page| memory[page * PAGE] = 1);
+    say(&format!("ate {}", std::hint::black_box(memory).len() >> 20));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -77,6 +77,14 @@ unsafe extern "C" {
     pub fn shmctl(id: c_int, command: c_int, ...) -> c_int;
     pub fn mq_open(name: *const c_char, flags: c_int, ...) -> c_int;
     pub fn mq_unlink(name: *const c_char) -> c_int;
+    fn mmap(
+        place: *mut c_void,
+        size: usize,
+        access: c_int,
+        flags: c_int,
+        fd: c_int,
+        offset: i64,
+    ) -> *mut c_void;
 }
 
 /// `sigset_t`: 1024 bits in the C library, of which the kernel knows 64.
@@ -124,6 +132,20 @@ pub mod nr {
     pub const USERFAULTFD: c_long = native::FOREIGN[9];
     pub const KEXEC_LOAD: c_long = native::FOREIGN[10];
     pub const SYSLOG: c_long = native::FOREIGN[11];
+}
+
+/// Memory in huge pages of the size that is usual here, with more flags. See mmap(2).
+pub fn map_huge(size: usize, flags: i64) -> Result<&'static mut [u8], Error> {
+    const READ_WRITE: c_int = 3;
+    const PRIVATE_ANONYMOUS_HUGETLB: i64 = 0x40022;
+    let flags = (PRIVATE_ANONYMOUS_HUGETLB | flags) as c_int;
+    // SAFETY: new memory, of which nobody else knows and which is never given back.
+    unsafe {
+        match mmap(std::ptr::null_mut(), size, READ_WRITE, flags, -1, 0) {
+            failed if failed as isize == -1 => Err(Error::last_os_error()),
+            memory => Ok(std::slice::from_raw_parts_mut(memory.cast(), size)),
+        }
+    }
 }
 
 /// `Ok` unless the call returned -1.

@@ -19,6 +19,7 @@
 //! | `devices.rs` `device_rule.rs` | the devices controller, and a line of its list |
 //! | `io.rs` `disk.rs` | the io controller, and a disk with a setting for it |
 //! | `device_program.rs` `bpf.rs` | the same for v2: a program, and how the kernel takes it |
+//! | `hugetlb.rs` | the hugetlb controller |
 //! | `freezer.rs` | standing still and going on |
 //! | `why_not.rs` | why a limit cannot be had |
 //! | `view.rs` | what the container sees of it at `/sys/fs/cgroup` |
@@ -47,6 +48,7 @@ mod freezer;
 mod group;
 mod group_path;
 mod hierarchy;
+mod hugetlb;
 mod io;
 mod keeper;
 mod limits;
@@ -75,6 +77,7 @@ pub use freezer::Freezer;
 pub use group::Group;
 pub use group_path::GroupPath;
 pub use hierarchy::{Hierarchy, Version};
+pub use hugetlb::{HugePages, HugeTlb};
 pub use io::{Io, Rate, Weight};
 pub use limits::Limits;
 pub use manager::CgroupManager;

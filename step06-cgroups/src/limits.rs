@@ -4,7 +4,9 @@ use std::fmt::Display;
 
 use anyhow::{Result, anyhow};
 
-use crate::{Controller, Cpu, CpuAcct, Cpuset, DeviceRule, Devices, Io, Memory, Pids, Version};
+use crate::{
+    Controller, Cpu, CpuAcct, Cpuset, DeviceRule, Devices, HugeTlb, Io, Memory, Pids, Version,
+};
 
 /// What a container is held to. Each controller has its flags in its own file.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -27,6 +29,10 @@ pub struct Limits {
     #[command(flatten)]
     pub io: Io,
 
+    /// Huge pages.
+    #[command(flatten)]
+    pub hugetlb: HugeTlb,
+
     /// Let the container use devices beyond null, zero, terminals and the like, as in 'c 10:229 rw'
     #[arg(long, value_name = "RULE")]
     pub device_cgroup_rule: Vec<DeviceRule>,
@@ -42,6 +48,7 @@ impl Limits {
             Box::new(Cpuset),
             Box::new(self.pids),
             Box::new(self.io),
+            Box::new(self.hugetlb),
             Box::new(Devices::with(&self.device_cgroup_rule)),
         ]
     }

@@ -42,12 +42,14 @@ impl Stats {
 /// ```
 impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        writeln!(f, "{:<10}  {:<9}  {:<9}  LIMIT", "CONTROLLER", "COUNTED", "VALUE")?;
+        let all = self.0.iter().flat_map(|(_, usage)| usage);
+        let wide = all.map(|one| one.what.chars().count()).max().unwrap_or(0).max(9);
+        writeln!(f, "{:<10}  {:<wide$}  {:<9}  LIMIT", "CONTROLLER", "COUNTED", "VALUE")?;
         for (controller, usage) in &self.0 {
             for Usage { what, value, limit } in usage {
                 let value = value.to_string();
                 let limit = limit.map_or("-".into(), |limit| limit.to_string());
-                writeln!(f, "{controller:<10}  {what:<9}  {value:<9}  {limit}")?;
+                writeln!(f, "{controller:<10}  {what:<wide$}  {value:<9}  {limit}")?;
             }
         }
         Ok(())

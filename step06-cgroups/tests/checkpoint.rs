@@ -16,6 +16,8 @@ mod devices;
 mod freezer;
 #[path = "checkpoint/group.rs"]
 mod group;
+#[path = "checkpoint/hugetlb.rs"]
+mod hugetlb;
 #[path = "checkpoint/io.rs"]
 mod io;
 #[path = "checkpoint/machine.rs"]
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         devices::tests(),
         freezer::tests(),
         group::tests(),
+        hugetlb::tests(),
         io::tests(),
         memory::tests(),
         namespace::tests(),
