@@ -155,18 +155,21 @@ pub(crate) fn let_die(explain: &Explain, files: &Files) {
     }
 }
 
-/// Who waits in the kernel, of those that go on: looked for several times, since everyone does for a
-/// moment now and then.
+/// Who waits in the kernel, of those that go on. Everyone does for a moment now and then, and nobody
+/// does in the moment after they were let go on: so it takes several looks.
 fn waiting(dir: &Path) -> String {
-    let mut all = processes(dir);
-    for _ in 0..5 {
-        sleep(Duration::from_millis(10));
-        all.retain(|pid| is_waiting(*pid));
+    let all = processes(dir);
+    for _ in 0..10 {
+        let mut waiting = all.clone();
+        for _ in 0..5 {
+            sleep(Duration::from_millis(10));
+            waiting.retain(|pid| is_waiting(*pid));
+        }
+        if !waiting.is_empty() {
+            return format!("{}, waiting in the kernel,", names(&waiting));
+        }
     }
-    match all.is_empty() {
-        true => "somebody in it".into(),
-        false => format!("{}, waiting in the kernel,", names(&all)),
-    }
+    "somebody in it".into()
 }
 
 /// Field 3 of proc_pid_stat(5). The second is a name in parentheses, which may hold anything.

@@ -164,9 +164,8 @@ const STUCK: &str = "
     mount -n -i -t fuse -o fd=3,rootmode=40000,user_id=0,group_id=0 nobody $dir
     $probe mkdir $dir/a 3<&- 2>&- &
     sleep 0.5
-    echo $$ > $group/cgroup.procs
-    $probe mkdir $dir/b 3<&- 2>&- &
-    while read state < /proc/$!/stat && [ \"${state#*) D}\" = \"$state\" ]; do sleep 0.05; done
+    (echo 0 > $group/cgroup.procs; exec $probe mkdir $dir/b 3<&- 2>&-) &
+    while read state < /proc/$!/stat && [ \"${state#*(probe) D}\" = \"$state\" ]; do sleep 0.05; done
     echo stuck
     while [ ! -e $dir.go ]; do sleep 0.05; done
     exec 3<&-
