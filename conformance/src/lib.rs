@@ -51,7 +51,7 @@ pub use need::Need;
 pub use outcome::{End, Outcome};
 pub use rootfs::Rootfs;
 pub use run::{Run, Running};
-pub use sandbox::{Sandbox, enter_sandbox, unprivileged};
+pub use sandbox::{Sandbox, enter_sandbox, helper, unprivileged};
 pub use temp::TempDir;
 
 /// The probe's bytes: a static program, see `probe/main.rs` for what it can do.

@@ -190,8 +190,11 @@ fn close_range(flags: u32) -> Result<()> {
     Errno::result(result).map(drop).context("closing descriptors")
 }
 
-/// If this process was started as a helper: does the helper's work, and says how to exit.
-pub(crate) fn helper() -> Option<ExitCode> {
+/// If this process was started as a helper: does the helper's work, and says how to exit. A program
+/// that makes sandboxes, or asks for needs, calls it before anything else; [`checkpoint::main`] does.
+///
+/// [`checkpoint::main`]: crate::checkpoint::main
+pub fn helper() -> Option<ExitCode> {
     let name = std::env::args_os().next()?;
     match name.to_str()? {
         holder::NAME => Some(holder::main()),

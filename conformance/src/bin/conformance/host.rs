@@ -81,8 +81,11 @@ fn progress(program: &str, count: usize) {
     }
 }
 
-/// One line a program.
+/// One line a program that has tests.
 pub fn finish(program: &str, verdicts: &[(String, Verdict)], time: Duration) {
+    if verdicts.is_empty() {
+        return;
+    }
     let count = |is: fn(&Verdict) -> bool| verdicts.iter().filter(|(_, one)| is(one)).count();
     let passed = count(|verdict| matches!(verdict, Verdict::Passed));
     let failed = count(|verdict| matches!(verdict, Verdict::Failed(_)));

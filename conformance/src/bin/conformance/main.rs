@@ -6,6 +6,7 @@
 //!
 //! | file | subject |
 //! | --- | --- |
+//! | `means.rs` | what this kernel has of what tests need, and what others add |
 //! | `programs.rs` | building the test programs, and finding them |
 //! | `results.rs` | what a test program says, line by line |
 //! | `host.rs` | running them on this kernel |
@@ -24,6 +25,7 @@ mod guest;
 mod host;
 mod initramfs;
 mod machine;
+mod means;
 mod modules;
 mod packages;
 mod plan;
@@ -33,12 +35,12 @@ mod results;
 mod table;
 mod uml;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{fmt, path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
 
-use crate::{programs::Programs, table::Table};
+use crate::{means::Means, programs::Programs, table::Table};
 
 /// Run every test on this kernel, and those that need another on another.
 #[derive(Parser)]
@@ -80,9 +82,18 @@ enum Kernel {
     Qemu,
 }
 
+impl fmt::Display for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(self.to_possible_value().expect("none is skipped").get_name())
+    }
+}
+
 fn main() -> ExitCode {
     if std::process::id() == 1 {
         guest::main();
+    }
+    if let Some(code) = conformance::helper() {
+        return code;
     }
     match run(&Args::parse()) {
         Ok(true) => ExitCode::SUCCESS,
@@ -101,7 +112,9 @@ fn run(args: &Args) -> Result<bool> {
         chosen => chosen.to_vec(),
     };
     let mut table = Table::default();
-    let kernels = packages::ready(&kernels, args.install, &mut table)?;
+    print!("{}", Means::look());
+    let kernels = packages::ready(&kernels, args.install, &mut table);
+    print!("{}", table.left_out());
     let programs = Programs::build(&args.package, args.filter.clone())?;
     for kernel in kernels {
         match kernel {

@@ -12,32 +12,35 @@ use crate::{Kernel, qemu, table::Table, uml};
 
 /// Those of `wanted` that can run here, after what is missing has been installed if that is
 /// wished. Why the others cannot is entered into the table.
-pub fn ready(wanted: &[Kernel], install: bool, table: &mut Table) -> Result<Vec<Kernel>> {
-    if install {
-        let packages: Vec<_> = wanted.iter().flat_map(|kernel| missing(*kernel)).collect();
-        if !packages.is_empty() {
-            apt(&[&["install", "--no-install-recommends"], &packages[..]].concat())?;
+pub fn ready(wanted: &[Kernel], install: bool, table: &mut Table) -> Vec<Kernel> {
+    let can_run = |kernel: &Kernel| {
+        let result = prepare(*kernel, install);
+        if let Err(error) = &result {
+            table.lacks(&kernel.to_string(), format!("{error:#}"));
         }
-        if wanted.contains(&Kernel::Qemu) && !has_kernel() {
-            fetch_kernel()?;
-        }
+        result.is_ok()
+    };
+    wanted.iter().copied().filter(can_run).collect()
+}
+
+/// An error says why this kernel cannot run here.
+fn prepare(kernel: Kernel, install: bool) -> Result<()> {
+    let packages = missing(kernel);
+    let unpack = kernel == Kernel::Qemu && !has_kernel();
+    if packages.is_empty() && !unpack {
+        return Ok(());
     }
-    let mut ready = Vec::new();
-    for &kernel in wanted {
-        let missing = missing(kernel);
-        match kernel {
-            _ if !missing.is_empty() => {
-                let why = format!("not installed: {} (--install does it)", missing.join(", "));
-                table.lacks(&format!("{kernel:?}"), why);
+    let all = packages.iter().copied().chain(unpack.then_some(IMAGE));
+    let all = all.collect::<Vec<_>>().join(", ");
+    ensure!(install, "it takes Debian's packages {all} (--install, as root, does that)");
+    apt(&["update"])
+        .and_then(|()| {
+            if !packages.is_empty() {
+                apt(&[&["install", "--no-install-recommends"], &packages[..]].concat())?;
             }
-            Kernel::Qemu if !has_kernel() => {
-                let why = "Debian's kernel is not here (--install fetches it)";
-                table.lacks("Qemu", why.into());
-            }
-            kernel => ready.push(kernel),
-        }
-    }
-    Ok(ready)
+            if unpack { fetch_kernel() } else { Ok(()) }
+        })
+        .with_context(|| format!("installing {all}"))
 }
 
 /// Debian's names for what a kernel needs and this machine lacks.
@@ -57,12 +60,14 @@ fn has_kernel() -> bool {
     qemu::kernel_dir().join("lib/modules").exists()
 }
 
-/// Debian's kernel for virtual machines: downloaded and unpacked, not installed.
+/// Debian's kernel for virtual machines.
+const IMAGE: &str = "linux-image-cloud-amd64";
+
+/// Downloads and unpacks it: it is not installed.
 fn fetch_kernel() -> Result<()> {
-    apt(&["update"])?;
-    let depends = output(Command::new("apt-cache").args(["depends", "linux-image-cloud-amd64"]))?;
+    let depends = output(Command::new("apt-cache").args(["depends", IMAGE]))?;
     let package = depends.lines().find_map(|line| line.trim().strip_prefix("Depends: "));
-    let package = package.context("no package depends on linux-image-cloud-amd64")?;
+    let package = package.with_context(|| format!("{IMAGE} depends on no package"))?;
     let dir = qemu::kernel_dir();
     fs::create_dir_all(&dir).context("making a folder for the kernel")?;
     output(Command::new("apt-get").args(["download", package]).current_dir(&dir))?;

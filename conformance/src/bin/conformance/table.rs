@@ -35,6 +35,12 @@ impl Table {
         self.absent.push((kernel.to_string(), why));
     }
 
+    /// A line for each kernel that could not be run.
+    pub fn left_out(&self) -> String {
+        let line = |(kernel, why): &(String, String)| format!("left out: {kernel}: {why}\n");
+        self.absent.iter().map(line).collect()
+    }
+
     /// Whether no test failed anywhere.
     pub fn passed(&self) -> bool {
         self.count(|verdict| matches!(verdict, Verdict::Failed(_))) == 0
@@ -194,9 +200,7 @@ impl fmt::Display for Table {
         for (program, cells) in &rows {
             writeln!(f, "{}", line(program, cells).trim_end())?;
         }
-        for (kernel, why) in &self.absent {
-            writeln!(f, "left out: {kernel}: {why}")?;
-        }
+        f.write_str(&self.left_out())?;
         let nowhere = self.ran_nowhere();
         for (program, test, why) in &nowhere {
             writeln!(f, "ran on no kernel: {program} {test}: {why}")?;
