@@ -11,6 +11,7 @@ mod logs;
 mod pause;
 mod prune;
 mod ps;
+mod pull;
 mod rm;
 mod rmi;
 mod run;
@@ -56,6 +57,7 @@ enum Verb {
     Rm(rm::Args),
     Inspect(inspect::Args),
     Images(images::Args),
+    Pull(pull::Args),
     Load(load::Args),
     Save(save::Args),
     Tag(tag::Args),
@@ -84,6 +86,7 @@ impl Cli {
             Verb::Rm(args) => args.run(&store),
             Verb::Inspect(args) => args.run(&store),
             Verb::Images(args) => args.run(&store),
+            Verb::Pull(args) => args.run(&store),
             Verb::Load(args) => args.run(&store),
             Verb::Save(args) => args.run(&store),
             Verb::Tag(args) => args.run(&store),

@@ -17,6 +17,7 @@
 //! | `source.rs` | bringing an image in, wherever it comes from |
 //! | `files.rs`, `tarball.rs`, `compression.rs` | archives and directories that images are carried in |
 //! | `layout.rs`, `docker_archive.rs`, `load.rs`, `save.rs` | the two forms of these |
+//! | `registry/`, `pull.rs`, `progress.rs` | registries |
 //! | `base.rs` | an image made of the host's own tools |
 //! | `unpack.rs` | from layers to file systems, as a storage driver has them |
 //! | `execution.rs`, `volumes.rs` | what an image's configuration makes of a container |
@@ -41,7 +42,10 @@ pub mod manifest;
 mod media;
 pub mod names;
 pub mod platform;
+pub mod progress;
+mod pull;
 pub mod reference;
+pub mod registry;
 mod save;
 pub mod source;
 mod sweep;
