@@ -69,16 +69,16 @@ fn burn(args: &[OsString]) -> Result<ExitCode> {
 
 /// What goes past the page cache must begin at a multiple of the disk's own blocks, also in memory.
 #[repr(align(4096))]
-struct Block([u8; 4096]);
+struct Block([u8; 16 << 10]);
 
-/// `read-direct PATH N`, `write-direct PATH N`: reads or writes so many blocks of 4 KiB from the
+/// `read-direct PATH N`, `write-direct PATH N`: reads or writes so many blocks of 16 KiB from the
 /// beginning of a disk, past the page cache, and prints how long it took. See O_DIRECT in open(2).
 fn direct(
     args: &[OsString],
     act: fn(&mut File, &mut [u8]) -> std::io::Result<()>,
 ) -> Result<ExitCode> {
     let (path, count) = (arg(args, 0, "the path")?, number(args, 1, "the number of blocks")?);
-    let mut block = Box::new(Block([0xa5; 4096]));
+    let mut block = Box::new(Block([0xa5; 16 << 10]));
     let begun = Instant::now();
     File::options()
         .read(true)

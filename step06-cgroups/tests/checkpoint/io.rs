@@ -32,7 +32,7 @@ fn no_io() -> Option<String> {
     CgroupV1("blkio").missing().and_then(|_| CgroupV2("io").missing())
 }
 
-const MIB_IN_BLOCKS: &str = "256";
+const MIB_IN_BLOCKS: &str = "64";
 
 fn io_of_v1(sandbox: &Sandbox) -> Result<()> {
     io(sandbox, "blkio")
@@ -49,8 +49,8 @@ fn io(sandbox: &Sandbox, controller: &str) -> Result<()> {
     for (flag, rate, verb) in [
         ("--device-read-bps", "512k", "read-direct"),
         ("--device-write-bps", "512k", "write-direct"),
-        ("--device-read-iops", "128", "read-direct"),
-        ("--device-write-iops", "128", "write-direct"),
+        ("--device-read-iops", "32", "read-direct"),
+        ("--device-write-iops", "32", "write-direct"),
     ] {
         let run = |rate: &str| {
             let limit = format!("{}:{rate}", disk.path().display());
@@ -58,7 +58,8 @@ fn io(sandbox: &Sandbox, controller: &str) -> Result<()> {
         };
         let (outcome, seconds) = run(rate)?;
         let what = format!("with {flag} half a MiB a second is read or written: 1 MiB in 2 s");
-        expect::that(&what, (1.7..2.6).contains(&seconds), &seconds, "cgroups(7)")?;
+        eprintln!("{flag} {seconds}");
+        expect::that(&what, (1.7..3.5).contains(&seconds), &seconds, "cgroups(7)")?;
         counted(&outcome, controller, verb)?;
 
         let (outcome, seconds) = run("max")?;
