@@ -8,8 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow};
 use step07::{
-    CapSets, Capabilities, Container, Mount, Net, PidsLimit, RunDir, Step, UserNamespace, Uts,
-    Variable,
+    CapSets, Capabilities, Container, Mount, Net, RunDir, Step, UserNamespace, Uts, Variable,
 };
 
 use crate::{
@@ -19,7 +18,8 @@ use crate::{
     lifecycle::{
         container::Held,
         detach::{Side, detach},
-        record::{Config, Limits, User, Volume, now},
+        limits::{LimitWords, Worded},
+        record::{Config, User, Volume, now},
         supervise::supervise,
     },
     own_binary,
@@ -92,7 +92,7 @@ pub struct Args {
     image: String,
 
     #[command(flatten)]
-    steps: step07::Args,
+    steps: Worded<step07::Args>,
 }
 
 impl Args {
@@ -125,13 +125,13 @@ impl Args {
         let image = store.images.find(&self.image)?;
         let top = store.images.unpack(&image)?;
         let execution = &image.config.config;
-        let asked = Asked::of(&self.steps);
-        let step03 = &mut self.steps.step06.step05.step04.step03;
+        let asked = Asked::of(self.steps.limits, &self.steps.args);
+        let step03 = &mut self.steps.args.step06.step05.step04.step03;
         if execution.workdir() != Path::new("/") {
             step03.workdir.get_or_insert_with(|| execution.workdir());
         }
-        self.steps.layer = vec!["/".into()]; // until it is known what it stands on
-        let mut container = self.steps.container()?;
+        self.steps.args.layer = vec!["/".into()]; // until it is known what it stands on
+        let mut container = self.steps.args.container()?;
         let id = run_dir(&mut container).id().to_string();
         execution.set_env(&mut container.process, &asked.env);
         if self.publish_all {
@@ -207,7 +207,7 @@ fn furnish(
 
 /// What the flags of the steps say and their layers do not tell.
 struct Asked {
-    limits: Limits,
+    limits: LimitWords,
     cgroup_parent: String,
     read_only: bool,
     volumes: Vec<Volume>,
@@ -216,7 +216,7 @@ struct Asked {
 }
 
 impl Asked {
-    fn of(steps: &step07::Args) -> Self {
+    fn of(limits: LimitWords, steps: &step07::Args) -> Self {
         let step06 = &steps.step06;
         let step03 = &step06.step05.step04.step03;
         let volume = |volume: &step07::Volume| Volume {
@@ -225,14 +225,7 @@ impl Asked {
             read_only: volume.read_only,
         };
         Self {
-            limits: Limits {
-                memory: step06.limits.memory.limit.map(|limit| limit.bytes()),
-                cpus: step06.limits.cpu.cpus.map(|limit| limit.number()),
-                pids: step06.limits.pids.limit.and_then(|limit| match limit {
-                    PidsLimit::AtMost(most) => Some(most),
-                    PidsLimit::Unlimited => None,
-                }),
-            },
+            limits,
             cgroup_parent: step06.cgroup_parent.clone().unwrap_or_default().to_string(),
             read_only: step03.read_only,
             volumes: step03.volume.iter().map(volume).collect(),

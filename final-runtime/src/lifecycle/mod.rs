@@ -4,6 +4,7 @@ pub mod container;
 pub mod containers;
 pub mod detach;
 mod input;
+pub mod limits;
 pub mod lock;
 pub mod log;
 mod lost;

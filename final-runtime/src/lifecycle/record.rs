@@ -15,6 +15,8 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use step07::{CapSet, CapSets, Capabilities};
 
+use super::limits::LimitWords;
+
 /// What a container was made to be. Written once, to `config.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Config {
@@ -47,7 +49,7 @@ pub struct Config {
     /// Published ports, as they were asked for.
     pub ports: Vec<String>,
     /// What it is held to.
-    pub limits: Limits,
+    pub limits: LimitWords,
     /// The group in which its group is.
     pub cgroup_parent: String,
     /// The signal that asks it to end; `None` for SIGTERM.
@@ -67,17 +69,6 @@ pub struct Volume {
     pub target: PathBuf,
     /// Whether it cannot be changed from within.
     pub read_only: bool,
-}
-
-/// The most that a container may have; what is `None` is not limited.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Limits {
-    /// Bytes.
-    pub memory: Option<u64>,
-    /// CPUs' worth of time.
-    pub cpus: Option<f64>,
-    /// Processes and threads.
-    pub pids: Option<u32>,
 }
 
 /// Who the container's command is and what it may do, for `exec` to give the same again.
