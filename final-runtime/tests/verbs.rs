@@ -13,6 +13,8 @@ mod pause;
 mod run;
 #[path = "verbs/scene.rs"]
 mod scene;
+#[path = "verbs/stats.rs"]
+mod stats;
 #[path = "verbs/terminal.rs"]
 mod terminal;
 
@@ -21,6 +23,7 @@ use errors::*;
 use killed::*;
 use pause::*;
 use run::*;
+use stats::*;
 use terminal::*;
 
 conformance::checkpoint! {
@@ -68,6 +71,15 @@ conformance::checkpoint! {
     a_runtime_killed_while_paused_leaves_nothing_in_v2:
         [Root, Filesystem("overlay"), CgroupV2(""), Other(no_freezer_of_v2)],
     without_a_freezer_nobody_is_paused: [Filesystem("overlay"), UserNamespaces],
+
+    // stats.rs
+    stats_of_v1: [Root, Filesystem("overlay"), CgroupV1("memory"), CgroupV1("cpuacct")],
+    stats_of_v2: [Root, Filesystem("overlay"), CgroupV2("memory"), CgroupV2("pids")],
+    stats_of_disks: [Root, Filesystem("overlay"), Other(no_io), Path("/dev/loop-control")],
+    stats_of_the_network: [Root, Filesystem("overlay")],
+    stats_follow_a_container_to_its_end: [Filesystem("overlay")],
+    stats_stay_in_place_on_a_terminal: [Filesystem("overlay")],
+    what_nobody_counts_is_told: [Filesystem("overlay"), UserNamespaces],
 
     // errors.rs
     what_cannot_be_is_told_in_one_line: [Filesystem("overlay")],

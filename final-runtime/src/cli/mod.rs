@@ -16,6 +16,7 @@ mod rm;
 mod rmi;
 mod run;
 mod save;
+mod stats;
 mod stop;
 mod tag;
 mod unpause;
@@ -49,6 +50,7 @@ enum Verb {
     Run(Box<run::Args>),
     Exec(exec::Args),
     Ps(ps::Args),
+    Stats(stats::Args),
     Logs(logs::Args),
     Stop(stop::Args),
     Kill(kill::Args),
@@ -78,6 +80,7 @@ impl Cli {
             Verb::Run(args) => args.run(&store),
             Verb::Exec(args) => args.run(&store),
             Verb::Ps(args) => args.run(&store),
+            Verb::Stats(args) => args.run(&store),
             Verb::Logs(args) => args.run(&store),
             Verb::Stop(args) => args.run(&store),
             Verb::Kill(args) => args.run(&store),
@@ -112,16 +115,21 @@ fn each(names: &[String], mut act: impl FnMut(&str) -> Result<()>) -> Result<u8>
     result
 }
 
-/// Prints rows under a heading, each column as wide as its widest cell.
-fn table(rows: &[Vec<String>]) {
+/// Prints rows under a heading.
+fn table(all: &[Vec<String>]) {
+    rows(all).iter().for_each(|line| println!("{line}"));
+}
+
+/// Rows under a heading as lines, each column as wide as its widest cell.
+fn rows(rows: &[Vec<String>]) -> Vec<String> {
     let columns = rows.first().map_or(0, Vec::len);
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
     let widths: Vec<usize> = (0..columns).filter_map(width).collect();
-    for row in rows {
+    let line = |row: &Vec<String>| {
         let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
-        let line: Vec<_> = cells.collect();
-        println!("{}", line.join("   ").trim_end());
-    }
+        cells.collect::<Vec<_>>().join("   ").trim_end().to_string()
+    };
+    rows.iter().map(line).collect()
 }
 
 /// How long ago a record's moment was, in its largest unit: `5 minutes`.

@@ -13,3 +13,4 @@ mod raw_mode;
 pub mod record;
 pub mod relay;
 pub mod supervise;
+pub mod usage;
