@@ -5,7 +5,7 @@ use std::str::FromStr;
 use anyhow::{Context, Result};
 use step05::{Container, Mount, RunDir, Step, Uts};
 
-use crate::{Cgroup, CgroupManager, GroupPath, Hierarchy, Limits, limits::flag, view};
+use crate::{Cgroup, CgroupManager, GroupPath, Hierarchy, Limits, PerfEvent, limits::flag, view};
 
 /// The flags of step 6.
 #[derive(clap::Args, Debug)]
@@ -47,7 +47,11 @@ impl Step for Args {
         let run_dir =
             container.stack.get_mut::<RunDir>().context("the layers below have a run directory")?;
         let id = run_dir.id().to_owned();
-        let mut cgroup = Cgroup::new(&id, self.cgroup_parent, self.limits.controllers());
+        let mut controllers = self.limits.controllers();
+        if self.stats {
+            controllers.push(Box::new(PerfEvent::default()));
+        }
+        let mut cgroup = Cgroup::new(&id, self.cgroup_parent, controllers);
         cgroup.manager = self.cgroup_manager;
         container.stack.below::<Uts>(cgroup);
         if let Some(mount) = container.stack.get_mut::<Mount>() {

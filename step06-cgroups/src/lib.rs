@@ -20,6 +20,8 @@
 //! | `io.rs` `disk.rs` | the io controller, and a disk with a setting for it |
 //! | `device_program.rs` `bpf.rs` | the same for v2: a program, and how the kernel takes it |
 //! | `hugetlb.rs` | the hugetlb controller |
+//! | `net_cls.rs` | whose packets they are |
+//! | `perf_event.rs` `perf.rs` | counting events, and how the kernel does it |
 //! | `freezer.rs` | standing still and going on |
 //! | `why_not.rs` | why a limit cannot be had |
 //! | `view.rs` | what the container sees of it at `/sys/fs/cgroup` |
@@ -54,6 +56,9 @@ mod keeper;
 mod limits;
 mod manager;
 mod memory;
+mod net_cls;
+pub mod perf;
+mod perf_event;
 mod pids;
 mod scope;
 mod size;
@@ -82,6 +87,8 @@ pub use io::{Io, Rate, Weight};
 pub use limits::Limits;
 pub use manager::CgroupManager;
 pub use memory::{Memory, MemoryLimit};
+pub use net_cls::{ClassId, NetCls};
+pub use perf_event::PerfEvent;
 pub use pids::{Pids, PidsLimit};
 pub use size::size;
 pub use stats::{Stats, bytes};

@@ -5,7 +5,8 @@ use std::fmt::Display;
 use anyhow::{Result, anyhow};
 
 use crate::{
-    Controller, Cpu, CpuAcct, Cpuset, DeviceRule, Devices, HugeTlb, Io, Memory, Pids, Version,
+    Controller, Cpu, CpuAcct, Cpuset, DeviceRule, Devices, HugeTlb, Io, Memory, NetCls, Pids,
+    Version,
 };
 
 /// What a container is held to. Each controller has its flags in its own file.
@@ -33,6 +34,10 @@ pub struct Limits {
     #[command(flatten)]
     pub hugetlb: HugeTlb,
 
+    /// Whose packets they are.
+    #[command(flatten)]
+    pub net_cls: NetCls,
+
     /// Let the container use devices beyond null, zero, terminals and the like, as in 'c 10:229 rw'
     #[arg(long, value_name = "RULE")]
     pub device_cgroup_rule: Vec<DeviceRule>,
@@ -49,6 +54,7 @@ impl Limits {
             Box::new(self.pids),
             Box::new(self.io),
             Box::new(self.hugetlb),
+            Box::new(self.net_cls),
             Box::new(Devices::with(&self.device_cgroup_rule)),
         ]
     }

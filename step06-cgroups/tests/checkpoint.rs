@@ -26,6 +26,10 @@ mod machine;
 mod memory;
 #[path = "checkpoint/namespace.rs"]
 mod namespace;
+#[path = "checkpoint/net_cls.rs"]
+mod net_cls;
+#[path = "checkpoint/perf_event.rs"]
+mod perf_event;
 #[path = "checkpoint/pids.rs"]
 mod pids;
 #[path = "checkpoint/scene.rs"]
@@ -51,6 +55,8 @@ fn main() -> ExitCode {
         io::tests(),
         memory::tests(),
         namespace::tests(),
+        net_cls::tests(),
+        perf_event::tests(),
         pids::tests(),
         stats::tests(),
         systemd::tests(),

@@ -45,9 +45,10 @@ fn table(outcome: &Outcome) -> String {
         true => line.to_string(),
         false => format!("{:<23}…  {}", &line[..23], line[34..].trim_start()),
     };
-    // The last two of pids are new in Linux 6.9 and 6.12. Disks are not counted everywhere in v1.
+    // The last two of pids are new in Linux 6.9 and 6.12. Disks are not counted everywhere in v1, and
+    // events not on every kernel.
     let old = |line: &&str| {
-        let new = ["pids        peak", "pids        refused", "blkio ", "io "];
+        let new = ["pids        peak", "pids        refused", "blkio ", "io ", "perf_event "];
         !new.iter().any(|new| line.starts_with(new))
     };
     outcome.stderr().lines().filter(old).map(line).collect::<Vec<_>>().join("\n")

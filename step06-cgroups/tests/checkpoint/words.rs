@@ -75,6 +75,7 @@ fn the_help_tells_of_the_limits(sandbox: &Sandbox) -> Result<()> {
           --blkio-weight <N>              Its share of busy disks: 10 to 1000; who says nothing has 100
           --blkio-weight-device <DEV:N>   Its share of one disk, as in /dev/sda:200
           --hugetlb <SIZE=LIMIT>          The most memory in huge pages of one size, as in 2m=64m; may be given more than once
+          --net-cls <CLASSID>             Mark its packets with a class, MAJOR:MINOR as tc has it, or as a number (cgroup v1 alone)
           --device-cgroup-rule <RULE>     Let the container use devices beyond null, zero, terminals and the like, as in 'c 10:229 rw'
           --stats                         When the container has ended, print what it used
           --cgroup-parent <NAME>          The group to make the container's group in [default: layers; systemd's: system.slice or user.slice]
