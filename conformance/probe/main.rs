@@ -10,7 +10,7 @@
 //! | --- | --- |
 //! | `report/` | `report [PART]…`: all that can be seen from inside |
 //! | `process.rs` | `exit N`, `signal N`, `sleep SECONDS`, `nap SECONDS`, `echo TEXT…`, `show-args ARGS…`, `trap`, `wait`, `count-signals SECONDS`, `orphans N`, `fork-bomb MAX`, `background VERB…`, `orphan VERB…`, `exec CMD…`, `in-user-namespace VERB…`, `seq A… -- B…` |
-//! | `load.rs` | `eat-memory MIB`, `eat-huge MIB [FLAGS]`, `burn SECONDS`, `read-direct PATH N`, `write-direct PATH N` |
+//! | `load.rs` | `eat-memory MIB [SECONDS]`, `burn SECONDS`, `burn-in-kernel SECONDS`, `on-cpu N VERB…`, `read-direct PATH N`, `write-direct PATH N`, `eat-huge MIB [FLAGS]` |
 //! | `files.rs` | `cat`, `write PATH TEXT`, `append`, `ls`, `stat`, `mkdir`, `rm`, `mv`, `ln`, `chmod`, `chown` |
 //! | `device.rs` | `head PATH N`, `pty` |
 //! | `tree.rs` | `tree DIR [LEFT-OUT]…`, `fifo PATH`, `device PATH MAJOR MINOR`, `sparse PATH OFFSET TEXT`, `mtime PATH SECONDS`, `set-xattr PATH NAME VALUE`, `get-xattr PATH NAME` |

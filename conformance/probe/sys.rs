@@ -33,7 +33,9 @@ unsafe extern "C" {
     pub fn getdomainname(name: *mut c_char, size: usize) -> c_int;
     pub fn sethostname(name: *const c_char, size: usize) -> c_int;
     pub fn getrlimit(which: c_int, limit: *mut [u64; 2]) -> c_int;
+    pub fn getrusage(who: c_int, usage: *mut [c_long; 18]) -> c_int;
     pub fn sched_getaffinity(pid: c_int, size: usize, mask: *mut u64) -> c_int;
+    pub fn sched_setaffinity(pid: c_int, size: usize, mask: *const u64) -> c_int;
     pub fn sched_setscheduler(pid: c_int, policy: c_int, priority: *const c_int) -> c_int;
     pub fn setpriority(which: c_int, who: c_uint, value: c_int) -> c_int;
     pub fn mknod(path: *const c_char, mode: c_uint, device: c_ulong) -> c_int;

@@ -81,7 +81,7 @@ fn stats_are_what_was_used(sandbox: &Sandbox) -> Result<()> {
     }
 
     let burnt = step06(sandbox).arg("--stats").probe(["burn", "1"]).output()?;
-    let said = burnt.json()?["milliseconds"].as_f64().context("a number")? / 1e3;
+    let said = burnt.json()?["microseconds"].as_f64().context("a number")? / 1e6;
     let counted = seconds(&burnt, "cpuacct", "usage")?;
     let agree = (counted - said).abs() < 0.1;
     expect::that("both count the same", agree, &(said, counted), "cgroups(7)")
