@@ -73,11 +73,13 @@ impl Cgroup {
         self.controllers.iter().filter_map(|one| Some((one.as_ref(), one.asked()?)))
     }
 
-    /// An error if a limit was asked for that none of those hierarchies can give.
+    /// An error if a limit was asked for that none of those hierarchies can give, or that
+    /// contradicts another.
     fn require(&self, all: &[Hierarchy], usable: impl Fn(&Hierarchy) -> bool) -> Result<()> {
         for (controller, flag) in self.asked() {
-            if !all.iter().any(|one| one.serves(controller) && usable(one)) {
-                bail!("{flag}: {}", why_not(controller, all));
+            match all.iter().find(|one| one.serves(controller) && usable(one)) {
+                Some(one) => controller.check(one.version)?,
+                None => bail!("{flag}: {}", why_not(controller, all)),
             }
         }
         Ok(())
@@ -126,15 +128,6 @@ impl Cgroup {
         }
         Ok(())
     }
-
-    fn limit(&self, explain: &Explain) -> Result<()> {
-        for controller in &self.controllers {
-            if let Some(files) = self.group.files(controller.as_ref()) {
-                controller.limit(explain, files)?;
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Layer for Cgroup {
@@ -166,7 +159,7 @@ impl Layer for Cgroup {
         }
         self.add_plain(explain)?;
         self.group.furnish(explain, &self.controllers)?;
-        self.limit(explain)?;
+        self.group.limit(explain, &self.controllers)?;
         self.doors = self.group.doors()?;
         Ok(())
     }
@@ -182,7 +175,7 @@ impl Layer for Cgroup {
         // before it is furnished.
         self.group.pull(explain, first, Version::V2)?;
         self.group.furnish(explain, &self.controllers)?;
-        self.limit(explain)?;
+        self.group.limit(explain, &self.controllers)?;
         self.group.pull(explain, first, Version::V1)
     }
 

@@ -7,7 +7,7 @@ use std::{borrow::Cow, time::Duration};
 use anyhow::Result;
 use step05::Explain;
 
-use crate::{Files, Version, systemd::Property};
+use crate::{Files, Setting, Version, setting, systemd::Property};
 
 /// A controller, together with what was asked of it for one container.
 pub trait Controller {
@@ -30,16 +30,33 @@ pub trait Controller {
         None
     }
 
+    /// Refuses what contradicts itself, what this dialect does not have, and what is not on this
+    /// machine. Nothing has been made by then.
+    fn check(&self, _version: Version) -> Result<()> {
+        Ok(())
+    }
+
     /// Gives a new group what it must have before anyone can be in it: the container's group, and
     /// before that those on the way to it.
     fn furnish(&self, _explain: &Explain, _files: &Files) -> Result<()> {
         Ok(())
     }
 
+    /// What is to be written to the files of the container's group, which are as `files` has them
+    /// now, in an order in which the kernel takes it. What was not asked for stays as it is.
+    fn settings(&self, _files: &Files) -> Result<Vec<Setting>> {
+        Ok(Vec::new())
+    }
+
     /// Writes the limits of the container's group: before anyone is in it, and again where other
-    /// limits are asked for later. What was not asked for stays as it is.
-    fn limit(&self, _explain: &Explain, _files: &Files) -> Result<()> {
-        Ok(())
+    /// limits are asked for later. Nothing is written if this kernel does not have all the files.
+    fn limit(&self, explain: &Explain, files: &Files) -> Result<()> {
+        setting::write_all(explain, files, self)
+    }
+
+    /// What the kernel means when it refuses a setting with this error, where that is known.
+    fn why(&self, _files: &Files, _setting: &Setting, _errno: i32) -> Option<String> {
+        None
     }
 
     /// The same for systemd: the properties of a unit that stand for the limits, as far as it has

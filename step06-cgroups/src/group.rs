@@ -24,7 +24,7 @@ use nix::{
 use step05::{Explain, clone::pidfd_open, sh, signals::send};
 
 use crate::{
-    Controller, Door, Files, GroupPath, Hierarchy, Version,
+    Controller, Door, Files, GroupPath, Hierarchy, Setting, Version,
     directory::{holders, is_gone, lock, make, names, processes, remove, remove_empty},
     enable, fit, freezer,
 };
@@ -106,6 +106,24 @@ impl Group {
         self.trees.iter().map(|tree| &tree.files)
     }
 
+    /// Holds the group to all that was asked of `controllers`. If the kernel refuses a part of it,
+    /// the group is as it was before, as far as files can be put back.
+    pub fn limit(&self, explain: &Explain, controllers: &[Box<dyn Controller>]) -> Result<()> {
+        let here = || controllers.iter().filter_map(|one| Some((one, self.files(one.as_ref())?)));
+        here().try_for_each(|(one, files)| one.check(files.version))?;
+        let mut before = Vec::new();
+        for (controller, files) in here() {
+            let settings = controller.settings(files)?;
+            let now = settings.iter().filter(|one| files.has(one.file)).map(|one| one.now(files));
+            before.extend(now.collect::<Result<Vec<_>>>()?.into_iter().map(|one| (files, one)));
+            if let Err(error) = controller.limit(explain, files) {
+                before.iter().rev().for_each(|(files, old)| put_back(explain, files, old));
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
     /// Opens what a process needs to join the group. To be done on the host: whether one may join
     /// is asked of who opened the file, not of who writes to it.
     pub fn doors(&self) -> Result<Vec<Door>> {
@@ -179,6 +197,13 @@ impl Group {
             !gone
         });
         result
+    }
+}
+
+/// What the kernel does not take back stays; the error that is told is the one before.
+fn put_back(explain: &Explain, files: &Files, old: &Setting) {
+    if old.now(files).is_ok_and(|now| now != *old) {
+        let _ = files.write(explain, old.file, &old.value);
     }
 }
 

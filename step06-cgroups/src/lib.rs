@@ -14,7 +14,7 @@
 //! | `fit.rs` | whether a group can hold a container |
 //! | `enable.rs` | giving controllers to a group of v2 |
 //! | `files.rs` | writing limits and reading numbers |
-//! | `controller.rs` | what a controller is |
+//! | `controller.rs` `setting.rs` | what a controller is, and one value that it writes |
 //! | `memory.rs` `cpu.rs` `cpuacct.rs` `cpuset.rs` `pids.rs` | one controller each, in both dialects |
 //! | `devices.rs` `device_rule.rs` | the devices controller, and a line of its list |
 //! | `io.rs` `disk.rs` | the io controller, and a disk with a setting for it |
@@ -61,6 +61,7 @@ pub mod perf;
 mod perf_event;
 mod pids;
 mod scope;
+mod setting;
 mod size;
 mod stats;
 pub mod systemd;
@@ -90,6 +91,7 @@ pub use memory::{Memory, MemoryLimit};
 pub use net_cls::{ClassId, NetCls};
 pub use perf_event::PerfEvent;
 pub use pids::{Pids, PidsLimit};
+pub use setting::Setting;
 pub use size::size;
 pub use stats::{Stats, bytes};
 pub use step05::{self, *};
