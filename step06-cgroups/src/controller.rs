@@ -193,7 +193,7 @@ mod tests {
             ("memory.max", "max\n"),
             ("memory.events", "low 0\nhigh 0\nmax 9\noom 1\noom_kill 1\noom_group_kill 0\n"),
         ],
-        "current=4 KiB/- oom-kills=1/-"
+        "current=4 KiB/- high=0/- max=9/- oom=1/- oom-kills=1/-"
     )]
     #[case(
         V1,
@@ -294,17 +294,29 @@ mod tests {
     }
 
     #[test]
-    fn an_error_names_the_value_and_the_file() {
-        let fake = Fake::new(V2, &[]);
-        let error = memory().limit(&Explain::new(false), &fake.0).expect_err("no such file");
-        let path = fake.0.path("memory.max");
+    fn an_error_names_the_flag_the_value_and_the_file() {
+        let fake = Fake::new(V2, &[("memory.max", "max\n")]);
+        std::fs::create_dir(fake.0.path("memory.swap.max")).expect("making a directory");
+        let error = memory().limit(&Explain::new(false), &fake.0).expect_err("a directory");
+        let path = fake.0.path("memory.swap.max");
+        let said =
+            format!("--memory: writing 0 to {}: Is a directory (os error 21)", path.display());
+        assert_eq!(format!("{error:#}"), said);
+    }
+
+    /// And the others are not written then.
+    #[test]
+    fn what_this_kernel_lacks_is_named() {
+        let fake = Fake::new(V1, &[("memory.limit_in_bytes", "9223372036854771712\n")]);
+        let swap = Some("80m".parse().expect("a size"));
+        let limit = Some("64m".parse().expect("a size"));
+        let memory = Memory { limit, swap, ..Memory::default() };
+        let error = memory.limit(&Explain::new(false), &fake.0).expect_err("no swap");
         assert_eq!(
             format!("{error:#}"),
-            format!(
-                "writing 67108864 to {}: No such file or directory (os error 2)",
-                path.display()
-            )
+            "--memory-swap: the memory controller of this kernel has no memory.memsw.limit_in_bytes"
         );
+        assert_eq!(fake.contents()[0].1, "9223372036854771712\n");
     }
 
     /// A new group of v1 is given what the group above has; one that has something keeps it.

@@ -27,7 +27,8 @@
 //! | `view.rs` | what the container sees of it at `/sys/fs/cgroup` |
 //! | `stats.rs` | what was used, as a table |
 //! | `limits.rs` | all of them, with their flags |
-//! | `size.rs`, `group_path.rs`, `cli.rs` | how bytes are told, and the other flags |
+//! | `size.rs` `memory_limit.rs` | how bytes are told |
+//! | `group_path.rs` `cli.rs` | the other flags |
 
 pub mod bpf;
 mod cgroup;
@@ -56,6 +57,7 @@ mod keeper;
 mod limits;
 mod manager;
 mod memory;
+mod memory_limit;
 mod net_cls;
 pub mod perf;
 mod perf_event;
@@ -87,7 +89,8 @@ pub use hugetlb::{HugePages, HugeTlb};
 pub use io::{Io, Rate, Weight};
 pub use limits::Limits;
 pub use manager::CgroupManager;
-pub use memory::{Memory, MemoryLimit};
+pub use memory::Memory;
+pub use memory_limit::{MemoryLimit, SwapLimit};
 pub use net_cls::{ClassId, NetCls};
 pub use perf_event::PerfEvent;
 pub use pids::{Pids, PidsLimit};

@@ -60,6 +60,9 @@ impl Limits {
     }
 }
 
+/// The value of a flag that is a switch, which may be left out: `--x` is `--x=true`.
+pub(crate) const ON: &str = "BOOL";
+
 /// The parser of a flag's values, whose refusals say which flag and which value it was.
 pub(crate) fn flag<T, E: Display>(
     name: &'static str,
@@ -75,4 +78,19 @@ pub(crate) fn only_in(version: Version, flag: &str, file: &str) -> anyhow::Error
         Version::V2 => ("v2", "v1"),
     };
     anyhow!("{flag}: cgroup {here} has no such setting (in {has} it is {file})")
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use clap::{Args, FromArgMatches};
+
+    use super::*;
+
+    /// What these flags, with blanks between them, ask for.
+    pub fn asked(flags: &str) -> Limits {
+        let command = Limits::augment_args(clap::Command::new("test"));
+        let words = std::iter::once("test").chain(flags.split_whitespace());
+        let matches = command.try_get_matches_from(words).expect(flags);
+        Limits::from_arg_matches(&matches).expect(flags)
+    }
 }

@@ -24,6 +24,8 @@ mod io;
 mod machine;
 #[path = "checkpoint/memory.rs"]
 mod memory;
+#[path = "checkpoint/memory_update.rs"]
+mod memory_update;
 #[path = "checkpoint/namespace.rs"]
 mod namespace;
 #[path = "checkpoint/net_cls.rs"]
@@ -36,6 +38,8 @@ mod pids;
 mod scene;
 #[path = "checkpoint/stats.rs"]
 mod stats;
+#[path = "checkpoint/swap.rs"]
+mod swap;
 #[path = "checkpoint/systemd.rs"]
 mod systemd;
 #[path = "checkpoint/unfit.rs"]
@@ -54,6 +58,7 @@ fn main() -> ExitCode {
         hugetlb::tests(),
         io::tests(),
         memory::tests(),
+        memory_update::tests(),
         namespace::tests(),
         net_cls::tests(),
         perf_event::tests(),

@@ -1,10 +1,15 @@
 //! The memory controller.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use conformance::{Sandbox, checkpoint::Test, expect};
 use insta::assert_snapshot;
+use step06::{Memory, Version};
 
-use super::scene::step06;
+use super::{
+    scene::{files, step06},
+    stats::stat,
+    swap::{self, Swap},
+};
 
 pub fn tests() -> Vec<Test> {
     conformance::tests! {
@@ -12,6 +17,16 @@ pub fn tests() -> Vec<Test> {
         memory_of_v2: [CgroupV2("memory")],
         the_least_memory_is_enough: [Root],
         limits_hold_in_a_user_namespace: [Root],
+        swap_of_v1: [Root, CgroupV1("memory"), Other(swap::missing)],
+        swap_of_v2: [Root, CgroupV2("memory"), Other(swap::missing)],
+        reservation_of_v1: [CgroupV1("memory")],
+        reservation_of_v2: [CgroupV2("memory")],
+        swappiness_of_v1: [CgroupV1("memory")],
+        min_of_v2: [CgroupV2("memory")],
+        high_of_v2_slows_down_and_does_not_kill: [CgroupV2("memory")],
+        the_limit_is_counted_each_time_it_is_hit_of_v1: [CgroupV1("memory")],
+        the_limit_is_counted_each_time_it_is_hit_of_v2: [CgroupV2("memory")],
+        all_are_killed_or_one_of_v2: [CgroupV2("memory")],
     }
 }
 
@@ -57,5 +72,110 @@ fn limits_hold_in_a_user_namespace(sandbox: &Sandbox) -> Result<()> {
     assert_snapshot!(line, @"cgroup: out of memory (limit 20 MiB): the kernel killed 1 process");
     let bombed = mapped().args(["--pids-limit", "10"]).probe(["fork-bomb", "50"]).output()?;
     assert_snapshot!(bombed.json()?.to_string(), @r#"{"forks":9,"refusal":"EAGAIN"}"#);
+    Ok(())
+}
+
+fn swap_of_v1(sandbox: &Sandbox) -> Result<()> {
+    swap(sandbox)
+}
+
+fn swap_of_v2(sandbox: &Sandbox) -> Result<()> {
+    swap(sandbox)
+}
+
+/// What is more than the limit of RAM is swapped out, as long as there is swap to be had.
+fn swap(sandbox: &Sandbox) -> Result<()> {
+    let _swap = Swap::new(64 << 20)?;
+    let eat = |swap: &[&str], mib| {
+        let run = step06(sandbox).args(["--memory", "20m", "--stats"]).args(swap);
+        run.probe(["eat-memory", mib]).output()
+    };
+    let swapped = eat(&["--memory-swap", "40m"], "30")?;
+    swapped.success()?;
+    let peak: f64 = stat(&swapped, "memory", "peak")?.parse()?;
+    expect::that("no more than 20 MiB were RAM", peak <= 20.0, &swapped.stderr(), "cgroups(7)")?;
+    eat(&["--memory-swap", "-1"], "50")?.success()?;
+    eat(&["--memory-swap", "40m"], "50")?.code(137)?;
+    eat(&["--memory-swap", "20m"], "30")?.code(137)?;
+    eat(&[], "30")?.code(137)?;
+    Ok(())
+}
+
+/// The first line of a file of the group of a container with these flags, while it runs.
+fn setting(sandbox: &Sandbox, flags: &[&str], of_v1: &str, of_v2: &str) -> Result<String> {
+    let run = step06(sandbox).arg("--init").args(flags).probe(["sleep", "20"]);
+    let mut container = run.spawn()?;
+    container.line()?;
+    let files = files(sandbox, &Memory::default())?.pop().context("no group")?;
+    let text = files.read(if files.version == Version::V1 { of_v1 } else { of_v2 })?;
+    container.signal(nix::sys::signal::Signal::SIGTERM)?;
+    container.wait()?;
+    Ok(text.unwrap_or_default().lines().next().unwrap_or_default().to_string())
+}
+
+fn reservation_of_v1(sandbox: &Sandbox) -> Result<()> {
+    reservation(sandbox)
+}
+
+fn reservation_of_v2(sandbox: &Sandbox) -> Result<()> {
+    reservation(sandbox)
+}
+
+fn reservation(sandbox: &Sandbox) -> Result<()> {
+    let flags = ["--memory", "64m", "--memory-reservation", "32m"];
+    let soft = setting(sandbox, &flags, "memory.soft_limit_in_bytes", "memory.low")?;
+    expect::equal("the reservation", &soft, "33554432", "cgroups(7)")?;
+    let told = step06(sandbox).args(flags).arg("--stats").probe(["exit", "0"]).output()?;
+    expect::equal("what is told", &stat(&told, "memory", "reserved")?, "32", "cgroups(7)")
+}
+
+fn swappiness_of_v1(sandbox: &Sandbox) -> Result<()> {
+    let set = setting(sandbox, &["--memory-swappiness", "7"], "memory.swappiness", "")?;
+    expect::equal("the swappiness", &set, "7", "cgroups(7)")
+}
+
+fn min_of_v2(sandbox: &Sandbox) -> Result<()> {
+    let set = setting(sandbox, &["--memory-min", "4m"], "", "memory.min")?;
+    expect::equal("what is kept", &set, "4194304", "cgroups(7)")
+}
+
+fn high_of_v2_slows_down_and_does_not_kill(sandbox: &Sandbox) -> Result<()> {
+    let flags = ["--memory", "64m", "--memory-high", "20m", "--stats"];
+    let slowed = step06(sandbox).args(flags).probe(["eat-memory", "21"]).output()?;
+    slowed.success()?;
+    let count = |what| -> Result<u64> { Ok(stat(&slowed, "memory", what)?.parse()?) };
+    let (high, kills) = (count("high")?, count("oom-kills")?);
+    expect::that("it was slowed down", high > 0, &slowed.stderr(), "cgroups(7)")?;
+    expect::equal("how many were killed", &kills, 0, "cgroups(7)")
+}
+
+fn the_limit_is_counted_each_time_it_is_hit_of_v1(sandbox: &Sandbox) -> Result<()> {
+    the_limit_is_counted_each_time_it_is_hit(sandbox, "failcnt")
+}
+
+fn the_limit_is_counted_each_time_it_is_hit_of_v2(sandbox: &Sandbox) -> Result<()> {
+    the_limit_is_counted_each_time_it_is_hit(sandbox, "max")
+}
+
+fn the_limit_is_counted_each_time_it_is_hit(sandbox: &Sandbox, what: &str) -> Result<()> {
+    for (mib, hit) in [("10", false), ("30", true)] {
+        let flags = ["--memory", "20m", "--memory-swap", "24m", "--stats"];
+        let run = step06(sandbox).args(flags).probe(["eat-memory", mib]).output()?;
+        let count: u64 = stat(&run, "memory", what)?.parse()?;
+        expect::equal("whether it was hit", &(count > 0), hit, "cgroups(7)")?;
+    }
+    Ok(())
+}
+
+fn all_are_killed_or_one_of_v2(sandbox: &Sandbox) -> Result<()> {
+    let eat = format!("{} eat-memory 100; echo still here", sandbox.probe_path().display());
+    let run = |flags: &[&str]| {
+        let run = step06(sandbox).args(["--init", "--memory", "20m"]).args(flags);
+        run.args(["--", "sh", "-c", &eat]).output()
+    };
+    let one = run(&["--memory-oom-group=false"])?;
+    expect::equal("what the shell said", &one.stdout(), "still here\n", "cgroups(7)")?;
+    let line = run(&["--memory-oom-group"])?.error_line(137)?;
+    assert_snapshot!(line, @"cgroup: out of memory (limit 20 MiB): the kernel killed 3 processes");
     Ok(())
 }

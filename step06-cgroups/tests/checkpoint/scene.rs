@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use conformance::{Run, Sandbox};
-use step06::{Explain, Group, GroupPath, Hierarchy, Version};
+use step06::{Controller, Explain, Files, Group, GroupPath, Hierarchy, Version};
 
 pub const STEP06: &str = env!("CARGO_BIN_EXE_step06");
 
@@ -39,6 +39,31 @@ pub fn first_process(sandbox: &Sandbox) -> Result<String> {
     let group = groups(sandbox)?.into_iter().next().context("there is no group")?;
     let processes = fs::read_to_string(group.join("cgroup.procs"))?;
     Ok(processes.lines().next().context("nobody is in the group")?.to_string())
+}
+
+/// The files of the containers' groups, where `controller` works.
+pub fn files(sandbox: &Sandbox, controller: &dyn Controller) -> Result<Vec<Files>> {
+    let all = Hierarchy::all()?;
+    let found = all.iter().find(|one| one.lists(controller));
+    let found = found.or_else(|| all.iter().find(|one| one.serves(controller)));
+    let hierarchy = found.with_context(|| format!("no {}", controller.name()))?;
+    let top = hierarchy.top().context("no group may be made")?;
+    let parent = fs::read_dir(top.join(sandbox.cgroup_parent()))?.flatten();
+    let dirs = parent.map(|entry| entry.path()).filter(|path| path.is_dir());
+    Ok(dirs.map(|dir| Files { version: hierarchy.version, dir }).collect())
+}
+
+/// A group that this process has made, where `controller` works.
+pub fn group_for(sandbox: &Sandbox, id: &str, controller: Box<dyn Controller>) -> Result<Group> {
+    let path: GroupPath = sandbox.cgroup_parent().parse()?;
+    let all = Hierarchy::all()?;
+    let hierarchy = all.into_iter().find(|one| one.lists(controller.as_ref()));
+    let hierarchy = hierarchy.with_context(|| format!("no {}", controller.name()))?;
+    let top = hierarchy.top().context("no group may be made")?;
+    let mut group = Group::default();
+    group.add(&Explain::new(false), hierarchy, &top, &path, id)?;
+    group.furnish(&Explain::new(false), &[controller])?;
+    Ok(group)
 }
 
 /// The group of a container that this process is the runtime of, in hierarchies of these versions.

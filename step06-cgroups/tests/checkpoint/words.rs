@@ -26,6 +26,12 @@ fn values_that_are_none_are_refused(sandbox: &Sandbox) -> Result<()> {
         ["--cpus", "1e3"],
         ["--cpus", "0"],
         ["--cpus", "20000"],
+        ["--memory-swap", "64m"],
+        ["--memory-reservation", "-1"],
+        ["--memory-min", "5%"],
+        ["--memory-high", "4k"],
+        ["--memory-swappiness", "101"],
+        ["--oom-kill-disable=perhaps", "--stats"],
         ["--pids-limit", "0"],
         ["--pids-limit", "4294967297"],
         ["--device-cgroup-rule", "c 1:3"],
@@ -46,6 +52,12 @@ fn values_that_are_none_are_refused(sandbox: &Sandbox) -> Result<()> {
     step06: cgroup: --cpus "1e3": expected a number of CPUs as in 2 or 0.5
     step06: cgroup: --cpus "0": expected at least 0.01
     step06: cgroup: --cpus "20000": expected at most 10000
+    step06: cgroup: --memory-swap: it is the most RAM and swap together, and needs --memory
+    step06: cgroup: --memory-reservation "-1": expected bytes, or a number with k, m, g or t as in 64m
+    step06: cgroup: --memory-min "5%": expected bytes, or a number with k, m, g or t as in 64m
+    step06: cgroup: --memory-high "4k": expected at least 512k, or nothing can start in it
+    step06: invalid value '101' for '--memory-swappiness <N>': 101 is not in 0..=100
+    step06: invalid value 'perhaps' for '--oom-kill-disable[=<BOOL>]' [possible values: true, false]
     step06: cgroup: --pids-limit "0": expected 1 to 4194304, or -1 for no limit
     step06: cgroup: --pids-limit "4294967297": expected 1 to 4194304, or -1 for no limit
     step06: cgroup: --device-cgroup-rule "c 1:3": expected TYPE MAJOR:MINOR ACCESS as in 'c 1:3 rwm' (a type is a, b or c; a number may be *)
@@ -65,7 +77,13 @@ fn the_help_tells_of_the_limits(sandbox: &Sandbox) -> Result<()> {
     let section = section.split("\n\n").next().unwrap_or_default();
     assert_snapshot!(section.trim_start_matches('\n'), @r#"
       -m, --memory <SIZE>                 The most memory the container may have: bytes, or a number with k, m, g or t
-          --memory-swappiness <N>         How willingly the kernel swaps it out: 0 to 100
+          --memory-swap <SIZE>            The most RAM and swap together; -1 is as much swap as there is [default: no swap]
+          --memory-reservation <SIZE>     What others are to be reclaimed before, when memory is short
+          --memory-min <SIZE>             What is never reclaimed (v2)
+          --memory-high <SIZE>            Above this it is slowed down and reclaimed, and not killed (v2)
+          --memory-swappiness <N>         How willingly the kernel swaps it out: 0 to 100 (v1)
+          --oom-kill-disable[=<BOOL>]     At the limit let processes wait, and do not kill them (v1)
+          --memory-oom-group[=<BOOL>]     At the limit kill all processes, and not only one (v2)
           --cpus <N>                      The most CPU time, as a number of CPUs such as 0.5
           --pids-limit <N>                The most processes and threads at a time; -1 is no limit
           --device-read-bps <DEV:RATE>    The most bytes a second to read from a disk, as in /dev/sda:10m; max is no limit
