@@ -128,7 +128,7 @@ mod tests {
     }
 
     fn cpu() -> Box<dyn Controller> {
-        Box::new(Cpu { cpus: Some("0.5".parse().expect("a number")) })
+        Box::new(Cpu { cpus: Some("0.5".parse().expect("a number")), ..Cpu::default() })
     }
 
     fn pids(limit: &str) -> Box<dyn Controller> {

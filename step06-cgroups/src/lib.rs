@@ -27,7 +27,7 @@
 //! | `view.rs` | what the container sees of it at `/sys/fs/cgroup` |
 //! | `stats.rs` | what was used, as a table |
 //! | `limits.rs` | all of them, with their flags |
-//! | `size.rs` `memory_limit.rs` | how bytes are told |
+//! | `size.rs` `memory_limit.rs` `cpu_time.rs` | how bytes and time are told |
 //! | `group_path.rs` `cli.rs` | the other flags |
 
 pub mod bpf;
@@ -35,6 +35,7 @@ mod cgroup;
 mod cli;
 mod controller;
 mod cpu;
+mod cpu_time;
 mod cpuacct;
 mod cpuset;
 pub mod dbus;
@@ -73,7 +74,8 @@ mod why_not;
 pub use cgroup::Cgroup;
 pub use cli::Args;
 pub use controller::{Controller, Usage, Value};
-pub use cpu::{Cpu, Cpus};
+pub use cpu::Cpu;
+pub use cpu_time::{Cpus, Quota};
 pub use cpuacct::CpuAcct;
 pub use cpuset::Cpuset;
 pub use device_rule::{Access, DeviceRule, Kind};

@@ -77,6 +77,7 @@ fn the_table_of_v1(sandbox: &Sandbox) -> Result<()> {
     memory      swap       …  0 B
     memory      failcnt    …  -
     memory      oom-kills  …  -
+    cpu         shares     …  -
     cpu         periods    …  1.5 CPU
     cpu         throttled  …  -
     cpu         waited     …  -
@@ -97,6 +98,7 @@ fn the_table_of_v2(sandbox: &Sandbox) -> Result<()> {
     memory      max        …  -
     memory      oom        …  -
     memory      oom-kills  …  -
+    cpu         weight     …  -
     cpu         periods    …  1.5 CPU
     cpu         throttled  …  -
     cpu         waited     …  -

@@ -32,6 +32,11 @@ fn values_that_are_none_are_refused(sandbox: &Sandbox) -> Result<()> {
         ["--memory-high", "4k"],
         ["--memory-swappiness", "101"],
         ["--oom-kill-disable=perhaps", "--stats"],
+        ["--cpu-quota", "999"],
+        ["--cpu-period", "1000001"],
+        ["--cpu-burst", "-1"],
+        ["--cpu-shares", "1"],
+        ["--cpu-weight", "0"],
         ["--pids-limit", "0"],
         ["--pids-limit", "4294967297"],
         ["--device-cgroup-rule", "c 1:3"],
@@ -58,6 +63,11 @@ fn values_that_are_none_are_refused(sandbox: &Sandbox) -> Result<()> {
     step06: cgroup: --memory-high "4k": expected at least 512k, or nothing can start in it
     step06: invalid value '101' for '--memory-swappiness <N>': 101 is not in 0..=100
     step06: invalid value 'perhaps' for '--oom-kill-disable[=<BOOL>]' [possible values: true, false]
+    step06: cgroup: --cpu-quota "999": expected 1000 to 1000000000 microseconds, or -1 for no limit
+    step06: invalid value '1000001' for '--cpu-period <US>': 1000001 is not in 1000..=1000000
+    step06: cgroup: --cpu-burst "-1": expected 0 to 1000000000 microseconds
+    step06: invalid value '1' for '--cpu-shares <N>': 1 is not in 2..=262144
+    step06: invalid value '0' for '--cpu-weight <N>': 0 is not in 1..=10000
     step06: cgroup: --pids-limit "0": expected 1 to 4194304, or -1 for no limit
     step06: cgroup: --pids-limit "4294967297": expected 1 to 4194304, or -1 for no limit
     step06: cgroup: --device-cgroup-rule "c 1:3": expected TYPE MAJOR:MINOR ACCESS as in 'c 1:3 rwm' (a type is a, b or c; a number may be *)
@@ -85,6 +95,12 @@ fn the_help_tells_of_the_limits(sandbox: &Sandbox) -> Result<()> {
           --oom-kill-disable[=<BOOL>]     At the limit let processes wait, and do not kill them (v1)
           --memory-oom-group[=<BOOL>]     At the limit kill all processes, and not only one (v2)
           --cpus <N>                      The most CPU time, as a number of CPUs such as 0.5
+          --cpu-quota <US>                The same as microseconds of each period; -1 is no limit
+          --cpu-period <US>               Microseconds after which it may have as much again: 1000 to 1000000 [default: 100000]
+          --cpu-burst <US>                Microseconds that it may save up, at most as many as the quota
+          --cpu-shares <N>                Its part of the CPU time that others want too: 2 to 262144, where all have 1024
+          --cpu-weight <N>                The same in the numbers of v2: 1 to 10000, where all have 100 (v2)
+          --cpu-idle[=<BOOL>]             Let it have only CPU time that nobody else wants
           --pids-limit <N>                The most processes and threads at a time; -1 is no limit
           --device-read-bps <DEV:RATE>    The most bytes a second to read from a disk, as in /dev/sda:10m; max is no limit
           --device-write-bps <DEV:RATE>   The most bytes a second to write to a disk
