@@ -249,7 +249,13 @@ mod tests {
         &[("pids.current", "1\n"), ("pids.peak", "20\n"), ("pids.max", "max\n"), ("pids.events", "max 5\n")],
         "current=1/- peak=20/- refused=5/-"
     )]
-    #[case(V1, Box::new(Cpuset), &[("cpuset.cpus", "0-1\n")], "")]
+    #[case(V1, Box::new(Cpuset::default()), &[("cpuset.cpus", "0-1\n")], "cpus=2/-")]
+    #[case(
+        V2,
+        Box::new(Cpuset::default()),
+        &[("cpuset.cpus.effective", "0-3,7\n"), ("cpuset.mems.effective", "0\n")],
+        "cpus=5/- mems=1/-"
+    )]
     #[case(V2, memory(), &[], "")]
     fn usage(
         #[case] version: Version,
@@ -330,7 +336,7 @@ mod tests {
         }
         for (version, cpus) in [(V2, "\n"), (V1, "0-3")] {
             let files = Files { version, dir: dir.clone() };
-            Cpuset.furnish(&Explain::new(false), &files).expect("writing the sets");
+            Cpuset::default().furnish(&Explain::new(false), &files).expect("writing the sets");
             assert_eq!(files.read("cpuset.cpus").expect("reading").as_deref(), Some(cpus));
             assert_eq!(files.read("cpuset.mems").expect("reading").as_deref(), Some("1\n"));
         }

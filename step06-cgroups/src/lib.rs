@@ -27,7 +27,7 @@
 //! | `view.rs` | what the container sees of it at `/sys/fs/cgroup` |
 //! | `stats.rs` | what was used, as a table |
 //! | `limits.rs` | all of them, with their flags |
-//! | `size.rs` `memory_limit.rs` `cpu_time.rs` | how bytes and time are told |
+//! | `size.rs` `memory_limit.rs` `cpu_time.rs` `set.rs` | how bytes, time and sets of CPUs are told |
 //! | `group_path.rs` `cli.rs` | the other flags |
 
 pub mod bpf;
@@ -64,6 +64,7 @@ pub mod perf;
 mod perf_event;
 mod pids;
 mod scope;
+mod set;
 mod setting;
 mod size;
 mod stats;
@@ -77,7 +78,7 @@ pub use controller::{Controller, Usage, Value};
 pub use cpu::Cpu;
 pub use cpu_time::{Cpus, Quota};
 pub use cpuacct::CpuAcct;
-pub use cpuset::Cpuset;
+pub use cpuset::{Cpuset, Partition};
 pub use device_rule::{Access, DeviceRule, Kind};
 pub use devices::Devices;
 pub use disk::OnDisk;
@@ -96,6 +97,7 @@ pub use memory_limit::{MemoryLimit, SwapLimit};
 pub use net_cls::{ClassId, NetCls};
 pub use perf_event::PerfEvent;
 pub use pids::{Pids, PidsLimit};
+pub use set::Set;
 pub use setting::Setting;
 pub use size::size;
 pub use stats::{Stats, bytes};

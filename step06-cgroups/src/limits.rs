@@ -22,6 +22,10 @@ pub struct Limits {
     #[command(flatten)]
     pub cpu: Cpu,
 
+    /// Which CPUs and memory nodes.
+    #[command(flatten)]
+    pub cpuset: Cpuset,
+
     /// How many processes.
     #[command(flatten)]
     pub pids: Pids,
@@ -50,7 +54,7 @@ impl Limits {
             Box::new(self.memory),
             Box::new(self.cpu),
             Box::new(CpuAcct),
-            Box::new(Cpuset),
+            Box::new(self.cpuset),
             Box::new(self.pids),
             Box::new(self.io),
             Box::new(self.hugetlb),

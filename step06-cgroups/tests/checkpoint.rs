@@ -6,6 +6,8 @@ use std::process::ExitCode;
 mod bus;
 #[path = "checkpoint/cpu.rs"]
 mod cpu;
+#[path = "checkpoint/cpuset.rs"]
+mod cpuset;
 #[path = "checkpoint/delegated.rs"]
 mod delegated;
 #[path = "checkpoint/delegation.rs"]
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
     let tests = [
         bus::tests(),
         cpu::tests(),
+        cpuset::tests(),
         delegation::tests(),
         devices::tests(),
         freezer::tests(),

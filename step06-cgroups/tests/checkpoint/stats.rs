@@ -84,6 +84,8 @@ fn the_table_of_v1(sandbox: &Sandbox) -> Result<()> {
     cpuacct     usage      …  -
     cpuacct     user       …  -
     cpuacct     system     …  -
+    cpuset      cpus       …  -
+    cpuset      mems       …  -
     pids        current    …  20
     "#);
     Ok(())

@@ -37,6 +37,11 @@ fn values_that_are_none_are_refused(sandbox: &Sandbox) -> Result<()> {
         ["--cpu-burst", "-1"],
         ["--cpu-shares", "1"],
         ["--cpu-weight", "0"],
+        ["--cpuset-cpus", ""],
+        ["--cpuset-cpus", "1-"],
+        ["--cpuset-cpus", "3-1"],
+        ["--cpuset-mems", "all"],
+        ["--cpuset-partition", "mine"],
         ["--pids-limit", "0"],
         ["--pids-limit", "4294967297"],
         ["--device-cgroup-rule", "c 1:3"],
@@ -68,6 +73,11 @@ fn values_that_are_none_are_refused(sandbox: &Sandbox) -> Result<()> {
     step06: cgroup: --cpu-burst "-1": expected 0 to 1000000000 microseconds
     step06: invalid value '1' for '--cpu-shares <N>': 1 is not in 2..=262144
     step06: invalid value '0' for '--cpu-weight <N>': 0 is not in 1..=10000
+    step06: cgroup: --cpuset-cpus "": expected numbers and ranges of them as in 0-3,7
+    step06: cgroup: --cpuset-cpus "1-": expected numbers and ranges of them as in 0-3,7
+    step06: cgroup: --cpuset-cpus "3-1": expected numbers and ranges of them as in 0-3,7
+    step06: cgroup: --cpuset-mems "all": expected numbers and ranges of them as in 0-3,7
+    step06: invalid value 'mine' for '--cpuset-partition <KIND>' [possible values: member, root, isolated]
     step06: cgroup: --pids-limit "0": expected 1 to 4194304, or -1 for no limit
     step06: cgroup: --pids-limit "4294967297": expected 1 to 4194304, or -1 for no limit
     step06: cgroup: --device-cgroup-rule "c 1:3": expected TYPE MAJOR:MINOR ACCESS as in 'c 1:3 rwm' (a type is a, b or c; a number may be *)
@@ -101,6 +111,9 @@ fn the_help_tells_of_the_limits(sandbox: &Sandbox) -> Result<()> {
           --cpu-shares <N>                Its part of the CPU time that others want too: 2 to 262144, where all have 1024
           --cpu-weight <N>                The same in the numbers of v2: 1 to 10000, where all have 100 (v2)
           --cpu-idle[=<BOOL>]             Let it have only CPU time that nobody else wants
+          --cpuset-cpus <CPUS>            The CPUs that it may run on, as in 0-3,7
+          --cpuset-mems <NODES>           The memory nodes that it may have memory from
+          --cpuset-partition <KIND>       member: its CPUs are for others too; root: for it alone; isolated: and not balanced (v2)
           --pids-limit <N>                The most processes and threads at a time; -1 is no limit
           --device-read-bps <DEV:RATE>    The most bytes a second to read from a disk, as in /dev/sda:10m; max is no limit
           --device-write-bps <DEV:RATE>   The most bytes a second to write to a disk
