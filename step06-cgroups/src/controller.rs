@@ -256,6 +256,7 @@ mod tests {
         &[("cpuset.cpus.effective", "0-3,7\n"), ("cpuset.mems.effective", "0\n")],
         "cpus=5/- mems=1/-"
     )]
+    #[case(V1, Box::new(CpuAcct), &[("cpuacct.usage_percpu", "0 1500000 0 7000 \n")], "cpu1=1.5 ms/- cpu3=7 us/-")]
     #[case(V2, memory(), &[], "")]
     fn usage(
         #[case] version: Version,

@@ -3,6 +3,7 @@
 //! | | v1 | v2 |
 //! | --- | --- | --- |
 //! | all | `cpuacct.usage` (ns) | `usage_usec` in `cpu.stat` |
+//! | on each CPU | `cpuacct.usage_percpu` (ns) | – |
 //! | in programs, in the kernel | `cpuacct.usage_user`, `cpuacct.usage_sys` (ns) | `user_usec`, `system_usec` in `cpu.stat` |
 //!
 //! v2 has no controller of this name: its `cpu.stat` counts in every group. See the kernel's
@@ -41,6 +42,13 @@ impl Controller for CpuAcct {
             };
             known.extend(time.map(|time| Usage::of(what, Value::Time(time))));
         }
+        let each = files.read("cpuacct.usage_percpu")?.unwrap_or_default();
+        let times = each.split_whitespace().enumerate().filter_map(|(cpu, time)| {
+            // Most CPUs of a large machine have never seen the group.
+            let time = time.parse().ok().filter(|time| *time > 0).map(Duration::from_nanos)?;
+            Some(Usage::of(format!("cpu{cpu}"), Value::Time(time)))
+        });
+        known.extend(times);
         Ok(known)
     }
 }

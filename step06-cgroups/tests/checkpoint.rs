@@ -6,6 +6,8 @@ use std::process::ExitCode;
 mod bus;
 #[path = "checkpoint/cpu.rs"]
 mod cpu;
+#[path = "checkpoint/cpuacct.rs"]
+mod cpuacct;
 #[path = "checkpoint/cpuset.rs"]
 mod cpuset;
 #[path = "checkpoint/delegated.rs"]
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
     let tests = [
         bus::tests(),
         cpu::tests(),
+        cpuacct::tests(),
         cpuset::tests(),
         delegation::tests(),
         devices::tests(),
