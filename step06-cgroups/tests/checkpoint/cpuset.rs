@@ -24,7 +24,8 @@ pub fn tests() -> Vec<Test> {
         what_the_group_above_does_not_have_of_v1: [CgroupV1("cpuset"), Other(one_cpu)],
         what_the_group_above_does_not_have_of_v2: [CgroupV2("cpuset"), Other(one_cpu)],
         partitions_of_v2: [CgroupV2("cpuset"), Other(one_cpu)],
-        what_is_not_online_is_refused_before_anything_is_made: [Root],
+        what_is_not_online_is_refused_before_anything_is_made_of_v1: [Root, CgroupV1("cpuset")],
+        what_is_not_online_is_refused_before_anything_is_made_of_v2: [Root, CgroupV2("cpuset")],
     }
 }
 
@@ -169,6 +170,14 @@ fn partitions_of_v2(sandbox: &Sandbox) -> Result<()> {
         expect::equal("what is left to others", &others, "Cpus_allowed_list:\t0", "cgroups(7)")?;
     }
     Ok(())
+}
+
+fn what_is_not_online_is_refused_before_anything_is_made_of_v1(sandbox: &Sandbox) -> Result<()> {
+    what_is_not_online_is_refused_before_anything_is_made(sandbox)
+}
+
+fn what_is_not_online_is_refused_before_anything_is_made_of_v2(sandbox: &Sandbox) -> Result<()> {
+    what_is_not_online_is_refused_before_anything_is_made(sandbox)
 }
 
 fn what_is_not_online_is_refused_before_anything_is_made(sandbox: &Sandbox) -> Result<()> {

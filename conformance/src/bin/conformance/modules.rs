@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 const WANTED: &[&str] = &[
     // storage
     "overlay", "fuse", "loop", "btrfs", "ext4", "xfs",
-    "dm-mod", "dm-bufio", "dm-thin-pool", "dm-snapshot", "null_blk", "bfq",
+    "dm-mod", "dm-bufio", "dm-thin-pool", "dm-snapshot", "null_blk", "bfq", "zram",
     // networks
     "veth", "bridge", "dummy", "tun", "cls_cgroup", "sch_htb", "sch_prio",
     // firewall
