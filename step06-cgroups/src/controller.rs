@@ -121,6 +121,7 @@ mod tests {
         Cpu, CpuAcct, Cpuset, Memory, Pids,
         Version::{V1, V2},
         files::fake::Fake,
+        limits::tests::told,
     };
 
     fn memory() -> Box<dyn Controller> {
@@ -266,11 +267,7 @@ mod tests {
     ) {
         let fake = Fake::new(version, files);
         let usage = controller.usage(&fake.0).expect("reading the usage");
-        let text = |Usage { what, value, limit }: &Usage| {
-            let limit = limit.map_or("-".into(), |limit| limit.to_string());
-            format!("{what}={value}/{limit}")
-        };
-        assert_eq!(usage.iter().map(text).collect::<Vec<_>>().join(" "), expected);
+        assert_eq!(told(&usage), expected);
     }
 
     #[rstest]

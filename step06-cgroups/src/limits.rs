@@ -89,6 +89,10 @@ pub(crate) mod tests {
     use clap::{Args, FromArgMatches};
 
     use super::*;
+    use crate::{
+        Usage,
+        systemd::{self, Property},
+    };
 
     /// What these flags, with blanks between them, ask for.
     pub fn asked(flags: &str) -> Limits {
@@ -96,5 +100,23 @@ pub(crate) mod tests {
         let words = std::iter::once("test").chain(flags.split_whitespace());
         let matches = command.try_get_matches_from(words).expect(flags);
         Limits::from_arg_matches(&matches).expect(flags)
+    }
+
+    /// What a controller has read: `WHAT=VALUE/LIMIT`, in the table's units.
+    pub fn told(usage: &[Usage]) -> String {
+        let text = |Usage { what, value, limit }: &Usage| {
+            let limit = limit.map_or("-".into(), |limit| limit.to_string());
+            format!("{what}={value}/{limit}")
+        };
+        usage.iter().map(text).collect::<Vec<_>>().join(" ")
+    }
+
+    /// What systemd is to be asked for: `NAME=NUMBER`.
+    pub fn numbers(properties: Vec<Property>) -> String {
+        let text = |(name, setting): Property| match setting {
+            systemd::Setting::Number(number) => format!("{name}={number}"),
+            other => format!("{name}={other:?}"),
+        };
+        properties.into_iter().map(text).collect::<Vec<_>>().join(" ")
     }
 }

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     Version::{V1, V2},
     files::fake::Fake,
-    limits::tests::asked,
+    limits::tests::{asked, numbers, told},
 };
 
 /// A group with this quota, period and burst.
@@ -193,11 +193,7 @@ fn each_flag_asks(#[case] flags: &str, #[case] flag: &str) {
 #[case(V2, &[("cpu.max.burst", "0"), ("cpu.stat", "nr_bursts 0\nburst_usec 0\n")], "")]
 fn usage(#[case] version: Version, #[case] files: &[(&str, &str)], #[case] expected: &str) {
     let fake = Fake::new(version, files);
-    let usage = Cpu::default().usage(&fake.0).expect("reading");
-    let text = |Usage { what, value, limit }: &Usage| {
-        format!("{what}={value}/{}", limit.map_or("-".into(), |limit| limit.to_string()))
-    };
-    assert_eq!(usage.iter().map(text).collect::<Vec<_>>().join(" "), expected);
+    assert_eq!(told(&Cpu::default().usage(&fake.0).expect("reading")), expected);
 }
 
 #[rstest]
@@ -209,12 +205,7 @@ fn usage(#[case] version: Version, #[case] files: &[(&str, &str)], #[case] expec
 #[case("--cpu-idle", "CPUWeight=0")]
 #[case("--cpu-idle=false", "")]
 fn of_a_scope(#[case] flags: &str, #[case] expected: &str) {
-    let text = |(name, setting): Property| match setting {
-        systemd::Setting::Number(number) => format!("{name}={number}"),
-        other => format!("{name}={other:?}"),
-    };
-    let properties = asked(flags).cpu.properties().into_iter().map(text);
-    assert_eq!(properties.collect::<Vec<_>>().join(" "), expected);
+    assert_eq!(numbers(asked(flags).cpu.properties()), expected);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     Version::{V1, V2},
     files::fake::Fake,
-    limits::tests::asked,
+    limits::tests::{asked, numbers, told},
 };
 
 const NONE: &str = "9223372036854771712";
@@ -190,12 +190,7 @@ fn each_flag_asks(#[case] flags: &str, #[case] flag: &str) {
 )]
 #[case("", "")]
 fn of_a_scope(#[case] flags: &str, #[case] expected: &str) {
-    let text = |(name, setting): Property| match setting {
-        systemd::Setting::Number(number) => format!("{name}={number}"),
-        other => format!("{name}={other:?}"),
-    };
-    let properties = asked(flags).memory.properties().into_iter().map(text);
-    assert_eq!(properties.collect::<Vec<_>>().join(" "), expected);
+    assert_eq!(numbers(asked(flags).memory.properties()), expected);
 }
 
 #[rstest]
@@ -225,9 +220,5 @@ fn of_a_scope(#[case] flags: &str, #[case] expected: &str) {
 )]
 fn usage(#[case] version: Version, #[case] files: &[(&str, &str)], #[case] expected: &str) {
     let fake = Fake::new(version, files);
-    let usage = Memory::default().usage(&fake.0).expect("reading");
-    let text = |Usage { what, value, limit }: &Usage| {
-        format!("{what}={value}/{}", limit.map_or("-".into(), |limit| limit.to_string()))
-    };
-    assert_eq!(usage.iter().map(text).collect::<Vec<_>>().join(" "), expected);
+    assert_eq!(told(&Memory::default().usage(&fake.0).expect("reading")), expected);
 }
