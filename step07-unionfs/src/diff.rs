@@ -69,7 +69,7 @@ impl Union {
 
 /// Whether a person would find no difference between two files. What is in a directory, and how
 /// many names a file has, is not asked.
-fn same(a: &Node, b: &Node) -> Result<bool> {
+pub fn same(a: &Node, b: &Node) -> Result<bool> {
     let shape = |node: &Node| {
         let stat = &node.stat;
         (stat.st_mode, stat.st_uid, stat.st_gid, stat.st_rdev, stat.st_mtime, stat.st_mtime_nsec)

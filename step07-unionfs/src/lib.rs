@@ -41,7 +41,7 @@ pub mod xattr;
 
 pub use cli::Args;
 pub use commit::vacant;
-pub use diff::{Change, Kind};
+pub use diff::{Change, Kind, same};
 pub use handoff::Handoff;
 pub use options::Parts;
 pub use overlay::Overlay;
