@@ -1,6 +1,8 @@
 //! How much a layer may take, so that a small blob cannot fill the disk, the memory or the table of
 //! inodes.
 
+use anyhow::{Result, ensure};
+
 /// The most that is taken of each. More is an error.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -19,6 +21,19 @@ pub struct Limits {
     pub depth: usize,
     /// Bytes of one extended header, or map of a sparse file.
     pub header: u64,
+}
+
+/// Bytes up to which it does not matter how small the blob is.
+const MUCH: u64 = 1 << 30;
+
+impl Limits {
+    /// Checks what so many bytes of a blob have become.
+    pub(super) fn check(&self, bytes: u64, blob: u64) -> Result<()> {
+        ensure!(bytes <= self.bytes, "the layer has more than {} bytes", self.bytes);
+        let bomb = bytes > MUCH && bytes > blob.saturating_mul(self.ratio);
+        ensure!(!bomb, "the layer is more than {} times as large as its blob", self.ratio);
+        Ok(())
+    }
 }
 
 impl Default for Limits {

@@ -14,18 +14,24 @@
 //!
 //! | file | subject |
 //! | --- | --- |
+//! | `compression.rs` | gzip and zstd |
 //! | `decode.rs` | reading a blob, with its digests |
+//! | `digesting.rs`, `sha256.rs` | digests |
 //! | `limits.rs` | how much a layer may take |
-//! | `pack.rs` | changes, or a whole tree, as an archive |
-//! | `sha256.rs` | digests |
-//! | `unpack.rs` | an archive as files |
+//! | `pack/` | changes, or a whole tree, as an archive |
+//! | `tar/` | the format |
+//! | `unpack/` | an archive as files |
 
+mod compression;
 mod decode;
+mod digesting;
 mod limits;
 mod pack;
 mod sha256;
+mod tar;
 mod unpack;
 
+pub use compression::Compression;
 pub use decode::{Decoded, Expected, Stream, decode};
 pub use limits::Limits;
 pub use pack::{Compress, Packed, Source, pack};

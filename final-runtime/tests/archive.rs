@@ -1,0 +1,35 @@
+//! What unpacking and packing of layers does and must not do. The tests' subjects are in the files
+//! beside this one.
+
+#[path = "archive/craft.rs"]
+mod craft;
+#[path = "archive/hostile.rs"]
+mod hostile;
+#[path = "archive/oracle.rs"]
+mod oracle;
+#[path = "archive/scene.rs"]
+mod scene;
+
+use hostile::*;
+use oracle::*;
+
+conformance::checkpoint! {
+    // hostile.rs
+    nothing_goes_through_a_symbolic_link_of_the_same_layer,
+    a_directory_in_place_of_a_link_is_a_directory,
+    links_of_layers_below_are_replaced,
+    paths_stay_beneath,
+    hard_links_stay_in_the_layer,
+    duplicate_entries_replace_and_do_not_write_through,
+    an_archive_in_an_archive_is_a_file,
+    damaged_archives_are_refused,
+    no_header_leads_outside,
+    overlays_own_marks_are_not_unpacked,
+    whiteouts_that_make_no_sense_are_refused,
+    limits_hold,
+    modes_of_directories_are_not_in_the_way,
+
+    // oracle.rs
+    gnu_tar_unpacks_the_same: [Root, Command("tar")],
+    gnu_tar_unpacks_what_is_packed: [Root, Command("tar")],
+}
