@@ -11,6 +11,7 @@
 //! | `process.rs` | processes as `/proc` shows them |
 //! | `binary.rs` | the programs of other packages |
 //! | `disk.rs` | disks: loop devices |
+//! | `machine.rs` | a machine that systemd runs |
 //! | `rootfs.rs` | root file systems made from the probe |
 //! | `traces.rs` | what a program has left behind |
 //! | `expect.rs` | assertions that say what was expected, what was seen, and where to read on |
@@ -36,6 +37,7 @@ mod binary;
 pub mod checkpoint;
 mod disk;
 pub mod expect;
+mod machine;
 mod need;
 mod outcome;
 mod process;
@@ -47,6 +49,7 @@ mod traces;
 
 pub use binary::binary;
 pub use disk::Disk;
+pub use machine::{Machine, Trees};
 pub use need::Need;
 pub use outcome::{End, Outcome};
 pub use rootfs::Rootfs;

@@ -24,8 +24,6 @@ mod group;
 mod hugetlb;
 #[path = "checkpoint/io.rs"]
 mod io;
-#[path = "checkpoint/machine.rs"]
-mod machine;
 #[path = "checkpoint/memory.rs"]
 mod memory;
 #[path = "checkpoint/memory_update.rs"]
