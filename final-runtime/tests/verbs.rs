@@ -15,8 +15,12 @@ mod run;
 mod scene;
 #[path = "verbs/stats.rs"]
 mod stats;
+#[path = "verbs/systemd.rs"]
+mod systemd;
 #[path = "verbs/terminal.rs"]
 mod terminal;
+
+use conformance::Machine;
 
 use background::*;
 use errors::*;
@@ -24,6 +28,7 @@ use killed::*;
 use pause::*;
 use run::*;
 use stats::*;
+use systemd::*;
 use terminal::*;
 
 conformance::checkpoint! {
@@ -80,6 +85,12 @@ conformance::checkpoint! {
     stats_follow_a_container_to_its_end: [Filesystem("overlay")],
     stats_stay_in_place_on_a_terminal: [Filesystem("overlay")],
     what_nobody_counts_is_told: [Filesystem("overlay"), UserNamespaces],
+
+    // systemd.rs
+    a_container_lives_in_a_scope_of_systemds:
+        [Root, Filesystem("overlay"), CgroupV2(""), Path(Machine::NEEDS)],
+    a_scope_whose_runtime_is_killed_ends_too:
+        [Root, Filesystem("overlay"), CgroupV2(""), Path(Machine::NEEDS)],
 
     // errors.rs
     what_cannot_be_is_told_in_one_line: [Filesystem("overlay")],

@@ -5,7 +5,7 @@ use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 use anyhow::{Result, ensure};
 use conformance::{Run, Running, Sandbox};
 
-const FINAL_RUNTIME: &str = env!("CARGO_BIN_EXE_final-runtime");
+pub const FINAL_RUNTIME: &str = env!("CARGO_BIN_EXE_final-runtime");
 
 /// Where this sandbox's containers and images are.
 pub fn store(sandbox: &Sandbox) -> PathBuf {
