@@ -35,13 +35,14 @@ pub struct Store {
 
 impl Store {
     /// Opens the store at `root`, or at the place for this user, and makes it if it is new.
-    pub fn open(root: Option<&Path>, driver: Option<Choice>) -> Result<Self> {
+    /// `options` are the storage driver's.
+    pub fn open(root: Option<&Path>, driver: Option<Choice>, options: Vec<String>) -> Result<Self> {
         let root = match root {
             Some(root) => std::path::absolute(root).context("store: finding its directory")?,
             None => default_root()?,
         };
         make_dir(&root)?;
-        let drivers = Rc::new(Drivers::open(&root, driver)?);
+        let drivers = Rc::new(Drivers::open(&root, driver)?.with_options(options));
         let images = Images::open(&root, Rc::clone(&drivers))?;
         let containers = Containers::open(&root, Rc::clone(&drivers))?;
         Ok(Self { root, containers, images, drivers })

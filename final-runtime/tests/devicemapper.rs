@@ -13,6 +13,8 @@ mod loops;
 mod others;
 #[path = "devicemapper/pool.rs"]
 mod pool;
+#[path = "devicemapper/runtime.rs"]
+mod runtime;
 #[path = "devicemapper/scene.rs"]
 mod scene;
 #[path = "devicemapper/snapshots.rs"]
@@ -25,6 +27,7 @@ use life::*;
 use loops::*;
 use others::*;
 use pool::*;
+use runtime::*;
 use snapshots::*;
 
 fn main() -> ExitCode {
@@ -65,6 +68,11 @@ fn main() -> ExitCode {
             a_name_that_another_has_taken_is_told: [DeviceMapper, Command("mkfs.ext4")],
             a_pool_that_another_has_changed_is_told: [DeviceMapper, Command("mkfs.ext4")],
             records_of_the_pool_that_are_gone_or_damaged_are_told: [DeviceMapper, Command("mkfs.ext4")],
+
+            // runtime.rs
+            containers_run_on_devices: [DeviceMapper, Command("mkfs.ext4")],
+            a_killed_runtime_leaves_no_device: [DeviceMapper, Command("mkfs.ext4")],
+            options_of_the_driver_are_checked: [Root],
 
             // killed.rs
             a_change_is_finished_or_undone_wherever_it_stopped: [DeviceMapper, Command("mkfs.ext4")],

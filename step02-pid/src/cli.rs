@@ -9,8 +9,9 @@ use crate::{Init, PidNamespace};
 #[derive(clap::Args, Debug)]
 #[group(skip)]
 pub struct Args {
+    /// Those of step 1.
     #[command(flatten)]
-    step01: step01::Args,
+    pub step01: step01::Args,
 
     /// Let a small init be process 1: it reaps orphans and passes signals on
     #[arg(long, help_heading = "PID namespace")]

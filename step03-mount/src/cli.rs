@@ -11,8 +11,9 @@ use crate::{Mount, Propagation, Tmpfs, Variable, Volume, env, volume::absolute};
 #[derive(clap::Args, Debug)]
 #[group(skip)]
 pub struct Args {
+    /// Those of step 2.
     #[command(flatten)]
-    step02: step02::Args,
+    pub step02: step02::Args,
 
     /// Directory that becomes the container's `/` [default: the host's own, read-only]
     #[arg(long, value_name = "DIR", help_heading = "Mount namespace")]

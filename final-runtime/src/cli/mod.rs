@@ -41,6 +41,10 @@ pub struct Cli {
     #[arg(long, global = true, value_name = "DRIVER")]
     storage_driver: Option<Choice>,
 
+    /// What is asked of the storage driver, as in dm.basesize=20g; may be given more than once
+    #[arg(long, global = true, value_name = "NAME=VALUE")]
+    storage_opt: Vec<String>,
+
     #[command(subcommand)]
     verb: Verb,
 }
@@ -72,7 +76,8 @@ enum Verb {
 impl Cli {
     /// Does what was asked, and says with which code the program is to end.
     pub fn run(self) -> Result<u8> {
-        let store = Store::open(self.root.as_deref(), self.storage_driver)?;
+        let Self { root, storage_driver, storage_opt, .. } = &self;
+        let store = Store::open(root.as_deref(), *storage_driver, storage_opt.clone())?;
         if !matches!(self.verb, Verb::Run(_) | Verb::Exec(_)) {
             default_sigpipe()?; // these only print: with nobody to read it they may end
         }

@@ -4,7 +4,13 @@ use std::{fmt, path::Path, str::FromStr};
 
 use anyhow::{Context, Error, Result, bail};
 
-use super::{Driver, Snapshots, btrfs::Btrfs, overlay::Overlay, vfs::Vfs};
+use super::{
+    Driver, Snapshots,
+    btrfs::Btrfs,
+    devicemapper::{DeviceMapper, Options},
+    overlay::Overlay,
+    vfs::Vfs,
+};
 use crate::store::make_dir;
 
 /// A driver, by name.
@@ -16,10 +22,13 @@ pub enum Choice {
     Btrfs,
     /// Copies.
     Vfs,
+    /// Devices of a thin pool.
+    DeviceMapper,
 }
 
-/// The best first.
-pub(super) const ALL: [Choice; 3] = [Choice::Overlay, Choice::Btrfs, Choice::Vfs];
+/// The best first. Copies work everywhere; what comes after them has to be asked for.
+pub(super) const ALL: [Choice; 4] =
+    [Choice::Overlay, Choice::Btrfs, Choice::Vfs, Choice::DeviceMapper];
 
 impl Choice {
     /// The best driver for a store's directory `dir`, and why it is. Whoever has a store on a host
@@ -40,8 +49,11 @@ impl Choice {
         bail!("storage: no driver works in {}: {}", dir.display(), refused.join("; "))
     }
 
-    /// Opens what this driver has in the directory `dir` of a store.
-    pub(super) fn open(self, dir: &Path) -> Result<Snapshots> {
+    /// Opens what this driver has in the directory `dir` of a store, with what was asked of it.
+    pub(super) fn open(self, dir: &Path, options: &[String]) -> Result<Snapshots> {
+        if let (true, Some(option)) = (self != Self::DeviceMapper, options.first()) {
+            bail!("storage: {self} has no options, and so not {option:?}");
+        }
         let dir = dir.join(self.name());
         make_dir(&dir)?;
         let place = dir.join("snapshots");
@@ -49,6 +61,9 @@ impl Choice {
             Self::Overlay => Overlay::open(place).map(|driver| Box::new(driver) as _),
             Self::Btrfs => Btrfs::open(place).map(|driver| Box::new(driver) as _),
             Self::Vfs => Vfs::open(place).map(|driver| Box::new(driver) as _),
+            Self::DeviceMapper => Options::parse(options)
+                .and_then(|options| DeviceMapper::open(place, options))
+                .map(|driver| Box::new(driver) as _),
         };
         Snapshots::open(&dir, driver.with_context(|| format!("storage: {self}"))?)
     }
@@ -58,6 +73,7 @@ impl Choice {
             Self::Overlay => Overlay::probe(dir),
             Self::Btrfs => Btrfs::probe(dir),
             Self::Vfs => Ok(()),
+            Self::DeviceMapper => bail!("it has to be asked for"),
         }
     }
 
@@ -66,6 +82,7 @@ impl Choice {
             Self::Overlay => "overlay",
             Self::Btrfs => "btrfs",
             Self::Vfs => "vfs",
+            Self::DeviceMapper => "devicemapper",
         }
     }
 }

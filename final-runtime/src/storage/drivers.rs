@@ -3,13 +3,14 @@
 //! what is in them.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::HashMap,
     path::{Path, PathBuf},
     rc::Rc,
 };
 
 use anyhow::Result;
+use step07::{Explain, Side};
 
 use super::{Choice, Key, Snapshots, choice::ALL, record};
 use crate::store::make_dir;
@@ -19,6 +20,8 @@ pub struct Drivers {
     dir: PathBuf,
     choice: Choice,
     why: String,
+    options: Vec<String>,
+    explain: Cell<Explain>,
     opened: RefCell<HashMap<Choice, Rc<Snapshots>>>,
 }
 
@@ -31,7 +34,20 @@ impl Drivers {
             Some(choice) => (choice, "it was asked for".to_string()),
             None => Choice::best(&dir)?,
         };
-        Ok(Self { dir, choice, why, opened: RefCell::default() })
+        let (options, explain) = (Vec::new(), Cell::new(Explain::new(false)));
+        Ok(Self { dir, choice, why, options, explain, opened: RefCell::default() })
+    }
+
+    /// The same, with what is asked of the one that was chosen.
+    pub fn with_options(self, options: Vec<String>) -> Self {
+        Self { options, ..self }
+    }
+
+    /// Has what drivers do told from now on.
+    pub fn narrate(&self, explain: Explain) {
+        let explain = explain.at(Side::Host, "storage");
+        self.explain.set(explain);
+        self.opened.borrow().values().for_each(|snapshots| snapshots.driver().narrate(explain));
     }
 
     /// Where new file systems are made.
@@ -62,7 +78,9 @@ impl Drivers {
         if let Some(snapshots) = self.opened.borrow().get(&choice) {
             return Ok(Rc::clone(snapshots));
         }
-        let snapshots = Rc::new(choice.open(&self.dir)?);
+        let options = if choice == self.choice { &self.options[..] } else { &[] };
+        let snapshots = Rc::new(choice.open(&self.dir, options)?);
+        snapshots.driver().narrate(self.explain.get());
         self.opened.borrow_mut().insert(choice, Rc::clone(&snapshots));
         Ok(snapshots)
     }

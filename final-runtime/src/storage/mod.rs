@@ -34,6 +34,7 @@ pub mod vfs;
 use std::path::PathBuf;
 
 use anyhow::Result;
+use step07::Explain;
 
 pub use choice::Choice;
 pub use drivers::Drivers;
@@ -96,6 +97,9 @@ pub trait Driver {
     fn mend(&self) -> Result<Vec<String>> {
         Ok(Vec::new())
     }
+
+    /// Has what it does to the kernel told.
+    fn narrate(&self, _explain: Explain) {}
 
     /// What a person may want to know of it: name and value.
     fn info(&self) -> Result<Vec<(&'static str, String)>> {

@@ -8,7 +8,7 @@ use final_runtime::storage::{
     Driver,
     devicemapper::{DeviceMapper, Options},
 };
-use step07::Explain;
+use step07::{Explain, Side};
 
 use crate::scene::{OPTIONS, dir, key, layer};
 
@@ -38,7 +38,8 @@ pub fn main() -> Option<ExitCode> {
 }
 
 fn carry_out(dir: PathBuf, words: &[&str]) -> Result<()> {
-    let driver = DeviceMapper::open(dir, Options::parse(&OPTIONS)?, Explain::new(true))?;
+    let driver = DeviceMapper::open(dir, Options::parse(&OPTIONS)?)?;
+    driver.narrate(Explain::new(true).at(Side::Host, "storage"));
     match words {
         ["prepare", name] => driver.prepare(&key(name), None),
         ["prepare", name, parent] => driver.prepare(&key(name), Some(&key(parent))),

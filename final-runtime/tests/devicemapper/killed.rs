@@ -54,6 +54,12 @@ pub fn a_change_is_finished_or_undone_wherever_it_stopped(sandbox: &Sandbox) -> 
     settle(&create, &["create_snap 9 2", "set_transaction_id 6 7"], &["a", "b"])?;
     settle(&delete, &[], &["a"])?;
     say(&["create_thin 9", "delete 9"]).context("the half removed device is still there")?;
+    // The pool's records can be read though a killed process had them kept.
+    say(&["reserve_metadata_snap"])?;
+    first.usage(&key("a"))?;
+    first.prepare(&key("open"), Some(&key("a")))?;
+    first.usage(&key("open"))?;
+    first.remove(&key("open"))?;
     // And whoever writes to the origin does not wait for ever.
     let root = crate::scene::mount(&first, "a", final_runtime::storage::Access::Read)?;
     let origin = format!("{}2", pool.strip_suffix("pool").context("another name")?);

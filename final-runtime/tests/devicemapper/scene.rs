@@ -49,7 +49,7 @@ pub fn open(dir: &Path, asked: &[&str]) -> Result<DeviceMapper> {
         !asked.iter().any(|one| name(one) == name(usual)) && (own_pool || !files)
     });
     let options: Vec<_> = usual.chain(asked).copied().collect();
-    DeviceMapper::open(dir.to_owned(), Options::parse(&options)?, Explain::new(false))
+    DeviceMapper::open(dir.to_owned(), Options::parse(&options)?)
 }
 
 /// A key.

@@ -19,7 +19,7 @@ pub struct Driver {
     filesystem: Option<&'static str>,
 }
 
-pub const DRIVERS: [Driver; 3] = [
+pub const DRIVERS: [Driver; 4] = [
     Driver { name: "overlay", needs: &[Need::Root, Need::Filesystem("overlay")], filesystem: None },
     Driver {
         name: "btrfs",
@@ -27,6 +27,11 @@ pub const DRIVERS: [Driver; 3] = [
         filesystem: Some("btrfs"),
     },
     Driver { name: "vfs", needs: &[Need::Root], filesystem: None },
+    Driver {
+        name: "devicemapper",
+        needs: &[Need::DeviceMapper, Need::Command("mkfs.ext4")],
+        filesystem: None,
+    },
 ];
 
 /// Whatever the tests mount, nobody else sees, and it is gone with them.

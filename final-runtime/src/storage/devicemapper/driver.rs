@@ -3,7 +3,7 @@
 use std::{fs::OpenOptions, path::Path};
 
 use anyhow::{Context, Result};
-use step07::bytes;
+use step07::{Explain, bytes};
 
 use super::{
     DeviceMapper,
@@ -95,6 +95,10 @@ impl Driver for DeviceMapper {
         }
     }
 
+    fn narrate(&self, explain: Explain) {
+        self.explain.set(explain);
+    }
+
     fn info(&self) -> Result<Vec<(&'static str, String)>> {
         let session = Session::begin(self)?;
         let (pool, status) = (session.pool(), session.status()?);
@@ -137,7 +141,7 @@ impl DeviceMapper {
     fn format(&self, session: &mut Session, filesystem: Filesystem) -> Result<Thin> {
         let base = session.records.device(BASE)?.clone();
         let path = session.activate(&base)?;
-        filesystem.make(&path, &self.explain)?;
+        filesystem.make(&path, &self.explain.get())?;
         flush(&path)?;
         session.deactivate(base.id)?;
         session.seal(BASE, Some(filesystem))

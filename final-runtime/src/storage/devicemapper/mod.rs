@@ -44,7 +44,10 @@ mod table;
 mod thin;
 mod usage;
 
-use std::{cell::RefCell, path::PathBuf};
+use std::{
+    cell::{Cell, RefCell},
+    path::PathBuf,
+};
 
 use anyhow::Result;
 use step07::Explain;
@@ -63,14 +66,15 @@ use session::Held;
 pub struct DeviceMapper {
     dir: PathBuf,
     options: Options,
-    explain: Explain,
+    explain: Cell<Explain>,
     held: RefCell<Held>,
 }
 
 impl DeviceMapper {
     /// In the directory `dir`, which is made if it is missing. Nothing else is done yet.
-    pub fn open(dir: PathBuf, options: Options, explain: Explain) -> Result<Self> {
+    pub fn open(dir: PathBuf, options: Options) -> Result<Self> {
         make_dir(&dir)?;
+        let explain = Cell::new(Explain::new(false));
         Ok(Self { dir, options, explain, held: RefCell::default() })
     }
 }

@@ -42,8 +42,9 @@ impl<'a> Session<'a> {
     /// Begins. Whoever else wants to waits until this is dropped.
     pub fn begin(driver: &'a DeviceMapper) -> Result<Self> {
         let lock = lock::lock(&driver.dir)?;
-        let control = Rc::new(Control::open(driver.explain)?);
-        let records = setup::records(&driver.dir, &driver.options, &control, &driver.explain)?;
+        let explain = driver.explain.get();
+        let control = Rc::new(Control::open(explain)?);
+        let records = setup::records(&driver.dir, &driver.options, &control, &explain)?;
         let held = driver.held.borrow_mut();
         let mended = Vec::new();
         let mut session = Self { driver, control, records, held, mended, _lock: lock };
@@ -56,7 +57,13 @@ impl<'a> Session<'a> {
 
     pub(super) fn pool(&self) -> Pool<'_> {
         let DeviceMapper { options, dir, explain, .. } = self.driver;
-        Pool { control: &self.control, records: &self.records, options, dir, explain: *explain }
+        Pool {
+            control: &self.control,
+            records: &self.records,
+            options,
+            dir,
+            explain: explain.get(),
+        }
     }
 
     /// The number of the pool's device.
