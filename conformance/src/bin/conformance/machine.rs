@@ -27,12 +27,16 @@ use crate::{
     table::Table,
 };
 
+/// Programs and tests.
+pub type Again = &'static [(&'static str, &'static [&'static str])];
+
 /// A kernel that runs in a virtual machine.
 pub struct Kernel {
     /// As the table names it.
     pub name: &'static str,
-    /// Programs of which it runs every test, and not only those that no other kernel could run.
-    pub whole: &'static [&'static str],
+    /// What it runs though another kernel has: programs, each with those of its tests that are worth
+    /// it, or with none for all of them.
+    pub again: Again,
     /// How long one machine may take.
     pub limit: Duration,
     /// The command that boots a machine with this plan.
@@ -43,11 +47,11 @@ impl Kernel {
     /// Boots a machine for each layout of control groups, if there is something for it to do.
     pub fn run(&self, programs: &Programs, table: &mut Table) -> Result<()> {
         let boots = [
-            (Layout::Unified, self.name.to_string(), self.whole),
+            (Layout::Unified, self.name.to_string(), self.again),
             (Layout::Hybrid, format!("{} v1", self.name), &[][..]),
         ];
-        for (layout, name, whole) in boots {
-            let plan = Plan::new(programs, table, layout, whole)?;
+        for (layout, name, again) in boots {
+            let plan = Plan::new(programs, table, layout, again)?;
             if plan.runs.is_empty() {
                 continue;
             }

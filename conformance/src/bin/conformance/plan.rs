@@ -4,12 +4,18 @@
 //! hands on what it does not know of its command line. The answers are lines on the console that
 //! begin with `@@`, among whatever else is printed there.
 
-use std::{io::Write, path::PathBuf};
+use std::{collections::BTreeSet, io::Write, path::PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::{cgroups::Layout, programs::Programs, results::Verdict, table::Table};
+use crate::{
+    cgroups::Layout,
+    machine::Again,
+    programs::{Program, Programs},
+    results::Verdict,
+    table::Table,
+};
 
 /// The variable with the plan's path.
 pub const VARIABLE: &str = "CONFORMANCE_PLAN";
@@ -52,27 +58,42 @@ pub enum Answer {
 }
 
 impl Plan {
-    /// The programs named in `whole` with all their tests, and of the others those tests that no
-    /// kernel has run so far. If only some tests were asked for, then those and no others.
-    pub fn new(programs: &Programs, table: &Table, layout: Layout, whole: &[&str]) -> Result<Self> {
+    /// Those tests that no kernel has run so far, and those that are to be run `again`. If only some
+    /// tests were asked for, then of them those and no others.
+    pub fn new(programs: &Programs, table: &Table, layout: Layout, again: Again) -> Result<Self> {
         let mut runs = Vec::new();
         for program in &programs.tests {
-            let all = whole.contains(&program.name.as_str()) && programs.filter.is_none();
             let missing = match table.knows(&program.name) {
                 true => table.missing(&program.name),
                 false => program.list(programs.filter.as_deref().unwrap_or("--ignored"))?,
             };
-            if all || !missing.is_empty() {
+            let again = again.iter().find(|(name, _)| *name == program.name);
+            let tests = match again.filter(|_| programs.filter.is_none()) {
+                Some((_, [])) => None,
+                Some((_, some)) => Some(with(missing, some, program)?),
+                None => Some(missing),
+            };
+            if tests.as_ref().is_none_or(|tests| !tests.is_empty()) {
                 runs.push(Run {
                     name: program.name.clone(),
                     path: program.path.clone(),
                     folder: program.folder.clone(),
-                    tests: (!all).then_some(missing),
+                    tests,
                 });
             }
         }
         Ok(Self { runs, layout, ..Self::default() })
     }
+}
+
+/// These tests and those, which there must be.
+fn with(tests: Vec<String>, those: &[&str], program: &Program) -> Result<Vec<String>> {
+    let all: BTreeSet<String> = program.list("")?.into_iter().collect();
+    let unknown = those.iter().find(|name| !all.contains(**name));
+    ensure!(unknown.is_none(), "{} has no test {}", program.name, unknown.unwrap_or(&""));
+    let mut tests: BTreeSet<String> = tests.into_iter().collect();
+    tests.extend(those.iter().map(|name| name.to_string()));
+    Ok(tests.into_iter().collect())
 }
 
 impl Answer {

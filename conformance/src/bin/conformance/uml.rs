@@ -20,7 +20,7 @@ use crate::{
 /// What it is there for: the second dialect of cgroups, and a device-mapper.
 pub const UML: Kernel = Kernel {
     name: "UML",
-    whole: &["step06 checkpoint"],
+    again: &[("step06 checkpoint", &[])],
     limit: Duration::from_secs(20 * 60),
     machine,
 };
