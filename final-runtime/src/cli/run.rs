@@ -8,8 +8,8 @@ use std::{
 
 use anyhow::{Context, Result, anyhow};
 use step07::{
-    CapSets, Capabilities, Container, Explain, Mount, Net, RunDir, Step, UserNamespace,
-    Uts, Variable,
+    CapSets, Capabilities, Container, Explain, Mount, Net, RunDir, Step, UserNamespace, Uts,
+    Variable,
 };
 
 use crate::{
@@ -121,7 +121,7 @@ impl Args {
     /// The steps' container with an image's layers under it, and written down. Nothing has been
     /// done to the kernel yet.
     fn make(mut self, store: &Store) -> Result<(Held, Container)> {
-        let step01 = &self.steps.step06.step05.step04.step03.step02.step01;
+        let step01 = &self.steps.args.step06.step05.step04.step03.step02.step01;
         store.drivers.narrate(Explain::new(step01.explain));
         store.recover(Default::default())?; // what is left in groups of this one, its start finds
         let _kept = store.images.keep()?; // until the container is written down
