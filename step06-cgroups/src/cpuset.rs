@@ -174,7 +174,7 @@ impl Controller for Cpuset {
 
     /// EACCES is what cpuset(7) tells of one that has more than the group above.
     fn why(&self, files: &Files, setting: &Setting, errno: i32) -> Option<String> {
-        let above = files.above().read(setting.file).ok().flatten()?;
+        let above = files.above().read(&setting.file).ok().flatten()?;
         let why = || format!("the group above it has {}", above.trim());
         (errno == libc::EACCES && files.version == Version::V1).then(why)
     }

@@ -79,8 +79,10 @@ pub(crate) fn echo(value: &str, path: &Path) -> String {
     format!("{} > {}", sh(["echo", value]), sh([path]))
 }
 
-/// In one write(2), and without creating or truncating: these are not files that hold bytes.
+/// In one write(2), and without creating or truncating: these are not files that hold bytes. To
+/// write none is to write nothing; what says nothing is a line.
 pub(crate) fn write(path: &Path, value: &str) -> std::io::Result<()> {
+    let value = if value.is_empty() { "\n" } else { value };
     OpenOptions::new().write(true).open(path)?.write_all(value.as_bytes())
 }
 

@@ -114,7 +114,7 @@ impl Group {
         let mut before = Vec::new();
         for (controller, files) in here() {
             let settings = controller.settings(files)?;
-            let now = settings.iter().filter(|one| files.has(one.file)).map(|one| one.now(files));
+            let now = settings.iter().filter(|one| files.has(&one.file)).map(|one| one.now(files));
             before.extend(now.collect::<Result<Vec<_>>>()?.into_iter().map(|one| (files, one)));
             if let Err(error) = controller.limit(explain, files) {
                 before.iter().rev().for_each(|(files, old)| put_back(explain, files, old));
@@ -203,7 +203,7 @@ impl Group {
 /// What the kernel does not take back stays; the error that is told is the one before.
 fn put_back(explain: &Explain, files: &Files, old: &Setting) {
     if old.now(files).is_ok_and(|now| now != *old) {
-        let _ = files.write(explain, old.file, &old.value);
+        let _ = files.write(explain, &old.file, &old.value);
     }
 }
 

@@ -16,10 +16,10 @@
 
 use std::{collections::BTreeSet, fs, str::FromStr};
 
+use crate::{
+    Controller, Files, Setting, Usage, Value, Version, limits::flag, size::size, stats::bytes,
+};
 use anyhow::{Context, Error, Result, bail, ensure};
-use step05::Explain;
-
-use crate::{Controller, Files, Usage, Value, Version, limits::flag, size::size, stats::bytes};
 
 /// The controller, and the limits that were asked for.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -76,7 +76,8 @@ impl Controller for HugeTlb {
         (!self.limits.is_empty()).then_some("--hugetlb")
     }
 
-    fn limit(&self, explain: &Explain, files: &Files) -> Result<()> {
+    fn settings(&self, files: &Files) -> Result<Vec<Setting>> {
+        let mut settings = Vec::new();
         for &HugePages { size, limit } in &self.limits {
             let name = size_name(size);
             let known = sizes(files)?;
@@ -88,13 +89,12 @@ impl Controller for HugeTlb {
                     known.join(", ")
                 );
             }
-            files.write(explain, &format!("hugetlb.{name}.{}", limit_of(files)), limit)?;
+            let setting = |file| Setting::new("--hugetlb", file, limit);
+            settings.push(setting(format!("hugetlb.{name}.{}", limit_of(files))));
             let promised = format!("hugetlb.{name}.rsvd.{}", limit_of(files));
-            if files.has(&promised) {
-                files.write(explain, &promised, limit)?;
-            }
+            settings.extend(files.has(&promised).then(|| setting(promised)));
         }
-        Ok(())
+        Ok(settings)
     }
 
     /// Of the sizes that are limited or were used.
@@ -173,6 +173,8 @@ fn refused(files: &Files, name: &str) -> Result<u64> {
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
+
+    use step05::Explain;
 
     use super::*;
     use crate::{

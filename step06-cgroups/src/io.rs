@@ -15,13 +15,12 @@
 //! whose the pages in the cache are, if the file system tells it. See the kernel's
 //! admin-guide/cgroup-v1/blkio-controller and admin-guide/cgroup-v2 ("IO").
 
-use std::{collections::BTreeMap, io, str::FromStr};
+use std::{collections::BTreeMap, fs, str::FromStr};
 
 use anyhow::{Context, Error, Result, bail, ensure};
-use step05::Explain;
 
 use crate::{
-    Controller, Files, Usage, Value, Version,
+    Controller, Files, Setting, Usage, Value, Version,
     disk::{self, OnDisk},
     limits::flag,
     size::size,
@@ -113,6 +112,8 @@ struct Throttle<'a> {
 /// A file for weights, which has its name from the part of the kernel that heeds it. Of several
 /// each is at work on disks of its own.
 struct WeightFile {
+    /// On those that have this scheduler; `None`: whatever the scheduler.
+    scheduler: Option<&'static str>,
     all: &'static str,
     one: &'static str,
 }
@@ -169,33 +170,37 @@ impl Io {
 }
 
 impl Throttle<'_> {
-    fn limit(&self, explain: &Explain, files: &Files) -> Result<()> {
-        for OnDisk { device, value } in self.rates {
-            let disk = disk::number(device)?;
-            match files.version {
-                Version::V1 => {
-                    let rate = value.unwrap_or(0); // which stands for "no limit"
-                    files.write(explain, self.v1, format_args!("{disk} {rate}"))?;
-                }
-                Version::V2 => {
-                    let rate = value.map_or("max".to_string(), |rate| rate.to_string());
-                    files.write(explain, "io.max", format_args!("{disk} {}={rate}", self.v2))?;
-                }
+    fn settings(&self, version: Version) -> Result<Vec<Setting>> {
+        let on = |rate: &Rate| Ok(self.setting(version, &disk::number(&rate.device)?, rate.value));
+        self.rates.iter().map(on).collect::<Result<_>>().context(self.flag)
+    }
+
+    fn setting(&self, version: Version, disk: &str, rate: Option<u64>) -> Setting {
+        match version {
+            // 0 stands for "no limit".
+            Version::V1 => Setting::line(self.flag, self.v1, disk, rate.unwrap_or(0), "0"),
+            Version::V2 => {
+                let rate = rate.map_or("max".to_string(), |rate| rate.to_string());
+                let rate = format!("{}={rate}", self.v2);
+                let nothing = "rbps=max wbps=max riops=max wiops=max";
+                Setting::line(self.flag, "io.max", disk, rate, nothing)
             }
         }
-        Ok(())
     }
 }
 
 /// Those that this kernel has.
 fn weight_files(files: &Files) -> Result<Vec<WeightFile>> {
-    let file = |all, one| WeightFile { all, one };
+    let file = |scheduler, all, one| WeightFile { scheduler, all, one };
     let known = match files.version {
         Version::V1 => [
-            file("blkio.bfq.weight", "blkio.bfq.weight_device"),
-            file("blkio.weight", "blkio.weight_device"),
+            file(Some("[bfq]"), "blkio.bfq.weight", "blkio.bfq.weight_device"),
+            file(Some("[cfq]"), "blkio.weight", "blkio.weight_device"),
         ],
-        Version::V2 => [file("io.bfq.weight", "io.bfq.weight"), file("io.weight", "io.weight")],
+        Version::V2 => [
+            file(Some("[bfq]"), "io.bfq.weight", "io.bfq.weight"),
+            file(None, "io.weight", "io.weight"),
+        ],
     };
     let there: Vec<_> = known.into_iter().filter(|file| files.has(file.all)).collect();
     ensure!(
@@ -206,35 +211,31 @@ fn weight_files(files: &Files) -> Result<Vec<WeightFile>> {
     Ok(there)
 }
 
-/// As a number that is written as it is: both parts of the kernel give a group that says nothing
-/// 100, and only the ratio of two counts.
-fn weigh(explain: &Explain, files: &Files, weight: Weight) -> Result<()> {
-    for file in weight_files(files)? {
-        files.write(explain, file.all, weight.0)?;
-    }
-    Ok(())
-}
-
-/// Each file takes the disks that its part of the kernel looks after, and refuses others.
-fn weigh_on(explain: &Explain, files: &Files, on: &OnDisk<Weight>) -> Result<()> {
-    let disk = disk::number(&on.device)?;
-    for file in weight_files(files)? {
-        let written = files.write(explain, file.one, format_args!("{disk} {}", on.value.0));
-        match written {
-            Err(error) if has_code(&error, libc::EOPNOTSUPP) => {}
-            written => return written,
+impl WeightFile {
+    /// A number that is written as it is: all parts of the kernel give a group that says nothing
+    /// the same, 100, and only the ratio of two counts.
+    fn of_all(&self, version: Version, weight: Weight) -> Setting {
+        let setting = Setting::new("--blkio-weight", self.all, weight.0);
+        match version {
+            Version::V1 => setting,
+            Version::V2 => setting.shown_as("default"),
         }
     }
-    bail!(
-        "the scheduler of {} takes no weights (BFQ does: echo bfq > \
-         /sys/dev/block/{disk}/queue/scheduler)",
-        on.device.display()
-    )
 }
 
-fn has_code(error: &Error, code: i32) -> bool {
-    let error = error.downcast_ref::<io::Error>();
-    error.and_then(io::Error::raw_os_error) == Some(code)
+/// In the file of the part of the kernel that looks after the disk. Other files refuse it.
+fn weight_on(files: &Files, on: &OnDisk<Weight>) -> Result<Setting> {
+    let disk = disk::number(&on.device)?;
+    let known = weight_files(files)?;
+    let schedulers = fs::read_to_string(scheduler_of(&disk)).unwrap_or_default();
+    let is_its = |file: &&WeightFile| file.scheduler.is_none_or(|one| schedulers.contains(one));
+    let file = known.iter().find(is_its).unwrap_or(&known[0]);
+    Ok(Setting::line("--blkio-weight-device", file.one, &disk, on.value.0, "default"))
+}
+
+/// The file that names what a disk could have for a scheduler, and in brackets what it has.
+fn scheduler_of(disk: &str) -> String {
+    format!("/sys/dev/block/{disk}/queue/scheduler")
 }
 
 impl Controller for Io {
@@ -258,17 +259,35 @@ impl Controller for Io {
             .or(one)
     }
 
-    fn limit(&self, explain: &Explain, files: &Files) -> Result<()> {
+    fn check(&self, _version: Version) -> Result<()> {
+        let rates =
+            self.throttles().map(|one| one.rates.iter().map(move |on| (one.flag, &on.device)));
+        let weights = self.blkio_weight_device.iter();
+        let weights = weights.map(|on| ("--blkio-weight-device", &on.device));
+        let mut disks = rates.into_iter().flatten().chain(weights);
+        disks.try_for_each(|(flag, device)| disk::number(device).map(drop).context(flag))
+    }
+
+    fn settings(&self, files: &Files) -> Result<Vec<Setting>> {
+        let mut settings = Vec::new();
         for throttle in self.throttles() {
-            throttle.limit(explain, files).context(throttle.flag)?;
+            settings.extend(throttle.settings(files.version)?);
         }
         if let Some(weight) = self.blkio_weight {
-            weigh(explain, files, weight).context("--blkio-weight")?;
+            let known = weight_files(files).context("--blkio-weight")?;
+            settings.extend(known.iter().map(|file| file.of_all(files.version, weight)));
         }
         for on in &self.blkio_weight_device {
-            weigh_on(explain, files, on).context("--blkio-weight-device")?;
+            settings.push(weight_on(files, on).context("--blkio-weight-device")?);
         }
-        Ok(())
+        Ok(settings)
+    }
+
+    fn why(&self, _files: &Files, setting: &Setting, errno: i32) -> Option<String> {
+        let weight = errno == libc::EOPNOTSUPP && setting.flag == "--blkio-weight-device";
+        let disk = setting.value.split(' ').next().filter(|_| weight)?;
+        let scheduler = scheduler_of(disk);
+        Some(format!("the disk's scheduler takes no weights (BFQ does: echo bfq > {scheduler})"))
     }
 
     fn usage(&self, files: &Files) -> Result<Vec<Usage>> {

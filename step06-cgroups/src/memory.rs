@@ -275,7 +275,7 @@ impl Controller for Memory {
     /// Only v1 refuses; v2 takes back what it can, and then kills.
     fn why(&self, files: &Files, setting: &Setting, errno: i32) -> Option<String> {
         let used = files.number(now_and_peak(files.version).0).ok().flatten()?;
-        let busy = errno == libc::EBUSY && [LIMIT_OF_V1, BOTH_OF_V1].contains(&setting.file);
+        let busy = errno == libc::EBUSY && [LIMIT_OF_V1, BOTH_OF_V1].contains(&&*setting.file);
         let why = || format!("{} are in use, and not enough can be taken back", bytes(used));
         busy.then(why)
     }

@@ -6,15 +6,14 @@
 //! EAGAIN; nobody is killed, and joining the group is not refused. See the kernel's
 //! admin-guide/cgroup-v1/pids.
 
-use std::str::FromStr;
+use std::{fmt::Display, str::FromStr};
 
 use anyhow::{Error, Result, bail};
-use step05::Explain;
 
 use crate::{
-    Controller, Files, Usage, Value,
+    Controller, Files, Setting, Usage, Value,
     limits::flag,
-    systemd::{Property, Setting},
+    systemd::{self, Property},
 };
 
 /// The controller, and the limit that was asked for.
@@ -66,11 +65,16 @@ impl Controller for Pids {
         matches!(self.limit, Some(PidsLimit::AtMost(_))).then_some("--pids-limit")
     }
 
-    fn limit(&self, explain: &Explain, files: &Files) -> Result<()> {
-        match self.limit {
-            Some(PidsLimit::AtMost(limit)) => files.write(explain, "pids.max", limit),
-            Some(PidsLimit::Unlimited) | None => Ok(()), // as a new group is
-        }
+    fn settings(&self, files: &Files) -> Result<Vec<Setting>> {
+        let setting = |value: &dyn Display| Setting::new("--pids-limit", "pids.max", value);
+        Ok(match self.limit {
+            Some(PidsLimit::AtMost(limit)) => vec![setting(&limit)],
+            // A new group has no limit.
+            Some(PidsLimit::Unlimited) if files.number("pids.max")?.is_some() => {
+                vec![setting(&"max")]
+            }
+            Some(PidsLimit::Unlimited) | None => Vec::new(),
+        })
     }
 
     /// Always one: a scope about which nothing is said gets a limit of systemd's own choice.
@@ -79,7 +83,7 @@ impl Controller for Pids {
             Some(PidsLimit::AtMost(limit)) => limit.into(),
             Some(PidsLimit::Unlimited) | None => u64::MAX,
         };
-        vec![("TasksMax", Setting::Number(limit))]
+        vec![("TasksMax", systemd::Setting::Number(limit))]
     }
 
     fn usage(&self, files: &Files) -> Result<Vec<Usage>> {

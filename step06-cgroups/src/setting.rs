@@ -3,7 +3,7 @@
 //! A controller says what is to be written before any of it is. So what this kernel lacks is told
 //! while the group is still as it was, and what was there can be put back.
 
-use std::{fmt::Display, io};
+use std::{borrow::Cow, fmt::Display, io};
 
 use anyhow::{Context, Error, Result, bail};
 use step05::Explain;
@@ -16,22 +16,50 @@ pub struct Setting {
     /// Who asked for it.
     pub flag: &'static str,
     /// The file.
-    pub file: &'static str,
+    pub file: Cow<'static, str>,
     /// What is written.
     pub value: String,
-    /// In a file that is read as a table, the line that shows the value.
-    key: Option<&'static str>,
+    shown: Shown,
+}
+
+/// How a file shows what was written to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Shown {
+    /// As it was written.
+    Whole,
+    /// In one line of a table, as `KEY VALUE` where the value alone was written.
+    Beside(&'static str),
+    /// In one line of a table, which is as it was written, with a key of its own. One that says
+    /// nothing has no line.
+    Line { key: String, nothing: &'static str },
 }
 
 impl Setting {
     /// In a file that is read as it is written.
-    pub fn new(flag: &'static str, file: &'static str, value: impl Display) -> Self {
-        Self { flag, file, value: value.to_string(), key: None }
+    pub fn new(
+        flag: &'static str,
+        file: impl Into<Cow<'static, str>>,
+        value: impl Display,
+    ) -> Self {
+        Self { flag, file: file.into(), value: value.to_string(), shown: Shown::Whole }
     }
 
     /// In a file that is read as lines `KEY VALUE`.
     pub fn shown_as(self, key: &'static str) -> Self {
-        Self { key: Some(key), ..self }
+        Self { shown: Shown::Beside(key), ..self }
+    }
+
+    /// In a file of many lines `KEY VALUE` that are written one at a time, and where `nothing` as
+    /// a value takes the line away.
+    pub fn line(
+        flag: &'static str,
+        file: &'static str,
+        key: &str,
+        value: impl Display,
+        nothing: &'static str,
+    ) -> Self {
+        let shown = Shown::Line { key: key.into(), nothing };
+        Self { shown, ..Self::new(flag, file, format_args!("{key} {value}")) }
     }
 
     /// A switch.
@@ -41,9 +69,17 @@ impl Setting {
 
     /// The same with the value that the group has now.
     pub fn now(&self, files: &Files) -> Result<Self> {
-        let value = match self.key {
-            Some(key) => files.keyed(self.file, key)?.unwrap_or_default().to_string(),
-            None => files.read(self.file)?.unwrap_or_default().trim().to_string(),
+        let text = files.read(&self.file)?.unwrap_or_default();
+        let after = |key: &str| {
+            let line = |line: &str| line.strip_prefix(key)?.strip_prefix(' ').map(str::to_string);
+            text.lines().find_map(line)
+        };
+        let value = match &self.shown {
+            Shown::Whole => text.trim().to_string(),
+            Shown::Beside(key) => after(key).unwrap_or("0".into()),
+            Shown::Line { key, nothing } => {
+                format!("{key} {}", after(key).unwrap_or(nothing.to_string()))
+            }
         };
         Ok(Self { value, ..self.clone() })
     }
@@ -57,7 +93,7 @@ pub fn write_all(
     controller: &(impl Controller + ?Sized),
 ) -> Result<()> {
     let settings = controller.settings(files)?;
-    if let Some(Setting { flag, file, .. }) = settings.iter().find(|one| !files.has(one.file)) {
+    if let Some(Setting { flag, file, .. }) = settings.iter().find(|one| !files.has(&one.file)) {
         let name = controller.name_in(files.version);
         bail!("{flag}: the {name} controller of this kernel has no {file}");
     }
@@ -69,7 +105,7 @@ pub fn write_all(
                 None => error,
             }
         };
-        let written = files.write(explain, setting.file, &setting.value);
+        let written = files.write(explain, &setting.file, &setting.value);
         written.map_err(refused).context(setting.flag)
     })
 }
@@ -77,7 +113,10 @@ pub fn write_all(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Version::V1, files::fake::Fake};
+    use crate::{
+        Version::{V1, V2},
+        files::fake::Fake,
+    };
 
     #[test]
     fn what_is_there_can_be_put_back() {
@@ -88,5 +127,12 @@ mod tests {
         assert_eq!(before.value, "1");
         let max = Setting::new("--x", "cpu.max", "5 6").now(&fake.0).expect("reading");
         assert_eq!(max.value, "max 100000");
+
+        let fake = Fake::new(V2, &[("io.max", "8:0 rbps=5 wbps=max\n8:16 rbps=7 wbps=max\n")]);
+        for (disk, before) in [("8:16", "8:16 rbps=7 wbps=max"), ("8:1", "8:1 nothing")] {
+            let line = Setting::line("--x", "io.max", disk, "rbps=1", "nothing");
+            assert_eq!(line.value, format!("{disk} rbps=1"));
+            assert_eq!(line.now(&fake.0).expect("reading").value, before);
+        }
     }
 }

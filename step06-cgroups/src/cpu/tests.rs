@@ -41,7 +41,7 @@ fn writes(flags: &str, fake: &Fake) -> String {
     cpu.check(fake.0.version).expect(flags);
     let settings = cpu.settings(&fake.0).expect(flags);
     let name = |file: &str| file.replacen("cpu.", "", 1).replace("cfs_", "").replace("_us", "");
-    let write = |one: &Setting| format!("{}>{}", one.value, name(one.file));
+    let write = |one: &Setting| format!("{}>{}", one.value, name(&one.file));
     settings.iter().map(write).collect::<Vec<_>>().join(" ")
 }
 

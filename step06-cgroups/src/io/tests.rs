@@ -1,4 +1,5 @@
 use rstest::rstest;
+use step05::Explain;
 
 use super::*;
 use crate::files::fake::Fake;
