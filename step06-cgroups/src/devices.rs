@@ -59,20 +59,13 @@ impl Devices {
     /// is at no moment without what it has before and after.
     fn write_lists(&self, explain: &Explain, files: &Files) -> Result<()> {
         let list = files.read("devices.list")?.unwrap_or_default();
-        let mut before: Vec<DeviceRule> = list.lines().flat_map(str::parse).collect();
-        // A group that may do everything has no list to which one could add.
-        if before.iter().any(|rule| rule.kind == Kind::All) {
-            files.write(explain, "devices.deny", "a")?;
-            before.clear();
-        }
+        let before: Vec<DeviceRule> = list.lines().flat_map(str::parse).collect();
         let wanted = self.wanted();
-        for rule in not_in(&wanted, &before) {
-            files.write(explain, "devices.allow", rule)?;
-        }
-        for rule in not_in(&before, &wanted) {
-            files.write(explain, "devices.deny", rule)?;
-        }
-        Ok(())
+        change_list(explain, files, before.clone(), &wanted).inspect_err(|_| {
+            let now = files.read("devices.list").ok().flatten().unwrap_or_default();
+            let now = now.lines().flat_map(str::parse).collect();
+            let _ = change_list(explain, files, now, &before); // the error above is the one to tell
+        })
     }
 
     fn attach_program(&self, explain: &Explain, files: &Files) -> Result<()> {
@@ -88,6 +81,27 @@ impl Devices {
             || Program::load(&assemble(&rules))?.attach(&files.dir),
         )
     }
+}
+
+/// From one list to the other.
+fn change_list(
+    explain: &Explain,
+    files: &Files,
+    mut before: Vec<DeviceRule>,
+    wanted: &[DeviceRule],
+) -> Result<()> {
+    // A group that may do everything has no list to which one could add.
+    if before.iter().any(|rule| rule.kind == Kind::All) {
+        files.write(explain, "devices.deny", "a")?;
+        before.clear();
+    }
+    for rule in not_in(wanted, &before) {
+        files.write(explain, "devices.allow", rule)?;
+    }
+    for rule in not_in(&before, wanted) {
+        files.write(explain, "devices.deny", rule)?;
+    }
+    Ok(())
 }
 
 /// What is in the first list, rule by rule, but not in the second.

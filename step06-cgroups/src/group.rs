@@ -29,6 +29,8 @@ use crate::{
     enable, fit, freezer,
 };
 
+mod change;
+
 /// How long a process that has been killed may take to leave its group.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -112,16 +114,16 @@ impl Group {
         let here = || controllers.iter().filter_map(|one| Some((one, self.files(one.as_ref())?)));
         here().try_for_each(|(one, files)| one.check(files.version))?;
         let mut before = Vec::new();
-        for (controller, files) in here() {
+        let limited = here().try_for_each(|(controller, files)| {
             let settings = controller.settings(files)?;
             let now = settings.iter().filter(|one| files.has(&one.file)).map(|one| one.now(files));
             before.extend(now.collect::<Result<Vec<_>>>()?.into_iter().map(|one| (files, one)));
-            if let Err(error) = controller.limit(explain, files) {
-                before.iter().rev().for_each(|(files, old)| put_back(explain, files, old));
-                return Err(error);
-            }
+            controller.limit(explain, files)
+        });
+        if limited.is_err() {
+            before.iter().rev().for_each(|(files, old)| put_back(explain, files, old));
         }
-        Ok(())
+        limited
     }
 
     /// Opens what a process needs to join the group. To be done on the host: whether one may join

@@ -48,6 +48,14 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// The same for a container that runs: its devices stay as they are if none are asked for.
+    pub fn changes(self) -> Vec<Box<dyn Controller>> {
+        let devices = !self.device_cgroup_rule.is_empty();
+        let mut all = self.controllers();
+        all.retain(|one| devices || one.name() != "devices");
+        all
+    }
+
     /// All controllers, in the order in which people read of them.
     pub fn controllers(self) -> Vec<Box<dyn Controller>> {
         vec![

@@ -20,6 +20,7 @@ mod stats;
 mod stop;
 mod tag;
 mod unpause;
+mod update;
 
 use std::path::PathBuf;
 
@@ -55,6 +56,7 @@ enum Verb {
     Exec(exec::Args),
     Ps(ps::Args),
     Stats(stats::Args),
+    Update(Box<update::Args>),
     Logs(logs::Args),
     Stop(stop::Args),
     Kill(kill::Args),
@@ -86,6 +88,7 @@ impl Cli {
             Verb::Exec(args) => args.run(&store),
             Verb::Ps(args) => args.run(&store),
             Verb::Stats(args) => args.run(&store),
+            Verb::Update(args) => args.run(&store),
             Verb::Logs(args) => args.run(&store),
             Verb::Stop(args) => args.run(&store),
             Verb::Kill(args) => args.run(&store),

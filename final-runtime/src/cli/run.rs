@@ -128,7 +128,7 @@ impl Args {
         let image = store.images.find(&self.image)?;
         let top = store.images.unpack(&image)?;
         let execution = &image.config.config;
-        let asked = Asked::of(self.steps.limits, &self.steps.args);
+        let asked = Asked::of(self.steps.words, &self.steps.args);
         let step03 = &mut self.steps.args.step06.step05.step04.step03;
         if execution.workdir() != Path::new("/") {
             step03.workdir.get_or_insert_with(|| execution.workdir());

@@ -83,6 +83,18 @@ impl Containers {
         Ok(self.all()?.0.into_iter().map(|container| container.config.manifest).collect())
     }
 
+    /// Changes what a container is held to, by `act`, and writes that down. Others who want the same
+    /// wait meanwhile, but not those who want other containers.
+    pub fn change(&self, id: &str, act: impl FnOnce(&mut Container) -> Result<()>) -> Result<()> {
+        let file = self.dir(id).join("update.lock");
+        let made = fs::OpenOptions::new().create(true).append(true).open(&file);
+        made.with_context(|| format!("store: making {}", file.display()))?;
+        let _lock = lock(&file).context("store")?;
+        let mut container = Container::load(self.dir(id))?;
+        act(&mut container)?;
+        save(&container.dir.join("config.json"), &container.config, Keep::Safe).context("store")
+    }
+
     /// All of them, the newest first; and what is wrong with those whose record is damaged.
     pub fn all(&self) -> Result<(Vec<Container>, Vec<anyhow::Error>)> {
         let (mut all, mut damaged) = (Vec::new(), Vec::new());

@@ -28,6 +28,38 @@ impl LimitWords {
         let command = Limits::augment_args(Command::new("limits"));
         Self(command.get_arguments().filter_map(given).collect())
     }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What a flag was given.
+    pub fn get(&self, flag: &str) -> &[String] {
+        self.0.get(flag).map_or(&[], Vec::as_slice)
+    }
+
+    /// Both: what was asked for later takes the place of what it is about.
+    pub fn and(mut self, later: Self) -> Self {
+        let command = Limits::augment_args(Command::new("limits"));
+        for (flag, values) in later.0 {
+            let arg = command.get_arguments().find(|arg| arg.get_long() == Some(flag.as_str()));
+            let many = arg.is_some_and(|arg| matches!(arg.get_action(), clap::ArgAction::Append));
+            let known = self.0.entry(flag).or_default();
+            known.retain(|old| many && values.iter().all(|new| subject(new) != subject(old)));
+            known.extend(values);
+        }
+        self
+    }
+}
+
+/// Which of several things a value is about: `/dev/sda` in `/dev/sda:10m`. A value that does not
+/// say so is about itself.
+fn subject(value: &str) -> &str {
+    match value.rsplit_once([':', '=']) {
+        Some((subject, _)) if !value.contains(' ') => subject,
+        _ => value,
+    }
 }
 
 /// Arguments with limits among them, and these as they were written.
@@ -36,7 +68,7 @@ pub struct Worded<A> {
     /// All arguments.
     pub args: A,
     /// What of it are limits.
-    pub limits: LimitWords,
+    pub words: LimitWords,
 }
 
 impl<A: Args> Args for Worded<A> {
@@ -60,12 +92,12 @@ impl<A: FromArgMatches> FromArgMatches for Worded<A> {
 
     fn from_arg_matches_mut(matches: &mut ArgMatches) -> Result<Self, Error> {
         // First, since the next takes the values out.
-        let limits = LimitWords::of(matches);
-        Ok(Self { args: A::from_arg_matches_mut(matches)?, limits })
+        let words = LimitWords::of(matches);
+        Ok(Self { args: A::from_arg_matches_mut(matches)?, words })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
-        self.limits = LimitWords::of(matches);
+        self.words = LimitWords::of(matches);
         self.args.update_from_arg_matches(matches)
     }
 }
@@ -77,7 +109,7 @@ mod tests {
     fn words(flags: &[&str]) -> LimitWords {
         let command = Worded::<Limits>::augment_args(Command::new("test").no_binary_name(true));
         let matches = command.try_get_matches_from(flags).expect("they are flags");
-        Worded::<Limits>::from_arg_matches(&matches).expect("they are limits").limits
+        Worded::<Limits>::from_arg_matches(&matches).expect("they are limits").words
     }
 
     #[test]
@@ -87,6 +119,24 @@ mod tests {
             serde_json::to_string(&all).expect("it can be written"),
             r#"{"device-read-bps":["/dev/a:1m"],"memory":["64M"],"pids-limit":["-1"]}"#
         );
-        assert_eq!(words(&[]), LimitWords::default());
+        assert!(words(&[]).is_empty());
+    }
+
+    #[test]
+    fn what_is_asked_for_later_takes_its_own_place_only() {
+        let rates = |one: &str| words(&["--device-read-bps", one, "--device-read-bps", "/dev/b:5"]);
+        let all = words(&["-m", "64m", "--cpus", "1"]).and(rates("/dev/a:1")).and(words(&[
+            "--cpus",
+            "2",
+            "--device-read-bps",
+            "/dev/a:9",
+        ]));
+        assert_eq!(all.get("memory"), ["64m"]);
+        assert_eq!(all.get("cpus"), ["2"]);
+        assert_eq!(all.get("device-read-bps"), ["/dev/b:5", "/dev/a:9"]);
+        let rules = words(&["--device-cgroup-rule", "c 1:3 r"])
+            .and(words(&["--device-cgroup-rule", "c 1:4 r"]));
+        assert_eq!(rules.get("device-cgroup-rule"), ["c 1:3 r", "c 1:4 r"]);
+        assert!(all.get("pids-limit").is_empty());
     }
 }

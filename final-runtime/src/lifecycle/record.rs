@@ -17,7 +17,8 @@ use step07::{CapSet, CapSets, Capabilities};
 
 use super::limits::LimitWords;
 
-/// What a container was made to be. Written once, to `config.json`.
+/// What a container was made to be. Written to `config.json`, and again when it is held to other
+/// limits.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Config {
     /// 12 hexadecimal digits.
