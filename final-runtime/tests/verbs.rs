@@ -48,6 +48,8 @@ conformance::checkpoint! {
     a_container_lives_in_the_background: [Filesystem("overlay")],
     exec_joins_every_namespace: [Filesystem("overlay")],
     exec_has_a_user_an_environment_and_an_exit_code: [Filesystem("overlay")],
+    exec_reads_input_only_if_asked_to: [Filesystem("overlay")],
+    exec_goes_on_in_the_background: [Filesystem("overlay")],
     exec_leaves_no_descriptor_and_no_capability_behind: [Filesystem("overlay")],
     logs_are_complete_and_follow_to_the_end: [Filesystem("overlay")],
     stop_asks_first_and_then_kills: [Filesystem("overlay")],

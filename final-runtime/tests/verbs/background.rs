@@ -44,13 +44,18 @@ pub fn exec_joins_every_namespace(sandbox: &Sandbox) -> Result<()> {
     expect::equal("the host name", &joined["hostname"], id.as_str(), "setns(2)")?;
     let processes = joined["processes"].as_object().context("processes")?;
     ensure!(processes.len() == 2, "exec sees the processes {processes:?}");
-    let groups = joined["cgroup"].to_string();
-    expect::that("its groups", !groups.contains(&id), &groups, "cgroup_namespaces(7)")?;
+    let groups = joined["cgroup"].as_array().context("groups")?;
+    let own = groups.iter().all(|line| line.as_str().is_some_and(|line| line.ends_with(":/")));
+    expect::that("its groups are the container's", own, groups, "cgroup_namespaces(7)")?;
     remove(sandbox, &id)
 }
 
 pub fn exec_has_a_user_an_environment_and_an_exit_code(sandbox: &Sandbox) -> Result<()> {
-    let (id, _running) = start(sandbox, &[&["-e", "A=1", "-e", "B=2"][..], &SLEEP].concat())?;
+    let flags = ["-e", "A=1", "-e", "B=2", "-w", "/usr"];
+    let (id, _running) = start(sandbox, &[&flags[..], &SLEEP].concat())?;
+    let plain = verb(sandbox, &["exec", &id, "sh", "-c", "echo $A $B $CANARY; pwd"]);
+    let plain = plain.env("CANARY", "of the host").output()?;
+    expect::equal("what it says", &plain.success()?.stdout(), "1 2\n/usr\n", "")?;
     let script = "echo $A $B $C; pwd; exit 3";
     let flags = ["exec", "-e", "B=3", "-e", "C=4", "-w", "/etc", &id, "sh", "-c", script];
     let outcome = verb(sandbox, &flags).output()?;
@@ -60,7 +65,33 @@ pub fn exec_has_a_user_an_environment_and_an_exit_code(sandbox: &Sandbox) -> Res
         let flags = ["exec", "-u", "7:8", &id, "/probe", "report"];
         let report = verb(sandbox, &flags).output()?.json()?;
         expect::contains("the user", &report["uid"].to_string(), "7", "credentials(7)")?;
+        let flags = ["exec", "-u", "nobody", &id, "/probe", "report"];
+        let report = verb(sandbox, &flags).output()?.json()?;
+        expect::equal("the user", &report["uid"]["effective"], 65534, "credentials(7)")?;
+        expect::equal("HOME", &report["env"]["HOME"], "/nonexistent", "passwd(5)")?;
     }
+    remove(sandbox, &id)
+}
+
+pub fn exec_reads_input_only_if_asked_to(sandbox: &Sandbox) -> Result<()> {
+    let (id, _running) = start(sandbox, &SLEEP)?;
+    for (flags, read) in [(&["exec"][..], ""), (&["exec", "-i"], "typed")] {
+        let cat = verb(sandbox, flags).args([&id, "cat"]).stdin("typed").output()?;
+        expect::equal(&format!("what {flags:?} reads"), &cat.success()?.stdout(), read, "")?;
+    }
+    remove(sandbox, &id)
+}
+
+pub fn exec_goes_on_in_the_background(sandbox: &Sandbox) -> Result<()> {
+    let (id, _running) = start(sandbox, &SLEEP)?;
+    let flags = ["exec", "--detach", &id, "/probe", "sleep", "50"];
+    let (outcome, _second) = verb(sandbox, &flags).detaching().spawn()?.leave()?;
+    expect::equal("what it says", &outcome.success()?.stdout(), "", "")?;
+    let report = verb(sandbox, &["exec", &id, "/probe", "report", "processes"]).output()?.json()?;
+    let processes = report["processes"].as_object().context("processes")?;
+    ensure!(processes.len() == 3, "the container's processes are {processes:?}");
+    let line = verb(sandbox, &["exec", "-d", &id, "nosuch"]).output()?.error_line(127)?;
+    expect::contains("one that cannot start", &line, "exec: nosuch: no such command", "")?;
     remove(sandbox, &id)
 }
 

@@ -5,6 +5,7 @@ use std::{thread::sleep, time::Duration};
 use anyhow::{Result, ensure};
 use conformance::{Sandbox, expect};
 use nix::sys::signal::Signal;
+use step07::Hierarchy;
 
 use crate::scene::{run, said, store};
 
@@ -24,7 +25,13 @@ pub fn a_killed_runtime_leaves_nothing_after_rm(sandbox: &Sandbox) -> Result<()>
     killed(sandbox, "a", 500)?;
     let list = said(sandbox, &["ps", "--all"])?;
     expect::that("ps", !list.contains("Up "), &list, "")?;
+    let id = said(sandbox, &["ps", "--all", "--quiet"])?;
     said(sandbox, &["rm", "--force", "a"])?;
+    for hierarchy in Hierarchy::all()? {
+        let parent = hierarchy.top().map(|top| top.join(sandbox.cgroup_parent()));
+        let group = parent.map(|parent| parent.join(id.trim())).filter(|group| group.exists());
+        ensure!(group.is_none(), "a group is left: {group:?}");
+    }
     // A parent group of the test's own is the next run's to clear away, see --cgroup-parent.
     run(sandbox, &["--rm", "base", "/probe", "exit", "0"]).output()?.success().map(drop)
 }
