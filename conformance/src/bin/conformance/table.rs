@@ -117,6 +117,7 @@ impl Table {
         for (program, cells) in self.rows() {
             text += &format!("| {program} | {} |\n", cells.join(" | "));
         }
+        text += &self.exceptions();
         for (program, test, why) in self.ran_nowhere() {
             text += &format!("\n- `{program}` `{test}` ran on no kernel: {why}");
         }
@@ -124,6 +125,28 @@ impl Table {
             text += &format!("\n- {kernel} was left out: {why}");
         }
         text + "\n"
+    }
+
+    /// A row a test that did not pass wherever it was tried: how it went on each kernel.
+    fn exceptions(&self) -> String {
+        let mut text = format!("\n| test | {} |\n", self.kernels.join(" | "));
+        text += &format!("| --- |{}\n", " --- |".repeat(self.kernels.len()));
+        let passed = |verdict: &Verdict| matches!(verdict, Verdict::Passed);
+        for ((program, test), by_kernel) in &self.tests {
+            if by_kernel.values().all(passed) {
+                continue;
+            }
+            let cell = |kernel: &String| match by_kernel.get(kernel) {
+                None => "",
+                Some(Verdict::Passed) => "passed",
+                Some(Verdict::Failed(_)) => "**failed**",
+                Some(Verdict::NotRun(why)) => why,
+            };
+            let cells: Vec<_> =
+                self.kernels.iter().map(|one| cell(one).replace('|', "/")).collect();
+            text += &format!("| {program}: `{test}` | {} |\n", cells.join(" | "));
+        }
+        text
     }
 
     fn json(&self) -> serde_json::Value {
@@ -230,6 +253,7 @@ mod tests {
         assert!(table.passed() && !table.complete());
         table.add("qemu", "p", vec![("b".into(), Verdict::Failed("x < y".into()))]);
         assert!(!table.passed() && table.complete());
+        assert!(table.markdown().contains("\n| p: `a` | no v2 | passed |  |\n"));
         assert!(table.junit().contains("<failure>x &lt; y</failure>"));
         assert!(table.to_string().ends_with("1 passed, 1 failed, 0 skipped"));
     }
