@@ -9,6 +9,7 @@
 //! | `image/` | what containers are made from |
 //! | `storage/` | drivers that make root file systems of layers |
 //! | `store.rs` | where all of it is kept |
+//! | `copy.rs` | files from one tree to another |
 //! | `account.rs` | users by name |
 //! | `signal.rs` | signals by name |
 //! | `own_binary.rs` | keeping this program out of containers' reach |
@@ -16,6 +17,7 @@
 mod account;
 pub mod archive;
 pub mod cli;
+mod copy;
 pub mod image;
 mod layers;
 mod lifecycle;

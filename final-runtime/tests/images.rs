@@ -6,6 +6,14 @@
 mod bad;
 #[path = "images/carried.rs"]
 mod carried;
+#[path = "images/changes.rs"]
+mod changes;
+#[path = "images/config.rs"]
+mod config;
+#[path = "images/cp.rs"]
+mod cp;
+#[path = "images/debian.rs"]
+mod debian;
 #[path = "images/hostile.rs"]
 mod hostile;
 #[path = "images/made.rs"]
@@ -23,12 +31,20 @@ mod server;
 
 use bad::*;
 use carried::*;
+use changes::*;
+use config::*;
+use cp::*;
+use debian::*;
 use hostile::*;
 use names::*;
 use registry::*;
 
 conformance::checkpoint! {
     // carried.rs
+    a_layout_of_umocis_is_loaded_and_run: [Filesystem("overlay"), Command("umoci")],
+    every_driver_shows_the_same_files: [Filesystem("overlay"), Command("umoci")],
+    an_ordinary_user_loads_and_runs: [Filesystem("overlay"), UserNamespaces, Command("umoci")],
+    an_archive_of_buildahs_is_loaded_and_run: [Root, Filesystem("overlay"), Command("buildah")],
     every_form_of_an_image_is_the_same_image: [Command("umoci"), Command("skopeo")],
     what_is_saved_is_read_by_others: [Command("umoci"), Command("skopeo")],
     the_store_itself_is_a_layout: [Command("umoci"), Command("skopeo")],
@@ -38,6 +54,7 @@ conformance::checkpoint! {
     images_have_names: [Command("umoci")],
     an_image_that_lost_its_name_stays_until_prune: [Command("umoci")],
     what_a_container_was_made_from_stays: [Filesystem("overlay")],
+    what_a_container_was_loaded_from_stays: [Filesystem("overlay"), Command("umoci")],
     many_loads_at_once_are_one: [Command("umoci")],
     a_killed_load_leaves_nothing_after_prune: [Command("umoci")],
 
@@ -45,9 +62,37 @@ conformance::checkpoint! {
     what_is_no_image_is_refused_in_one_line: [Command("umoci")],
     a_layer_that_is_not_what_it_says_is_not_unpacked: [Filesystem("overlay")],
 
+    // config.rs
+    the_configuration_is_honoured: [Filesystem("overlay"), Command("umoci")],
+    what_is_asked_for_goes_before: [Filesystem("overlay"), Command("umoci")],
+    volumes_begin_as_the_image_has_them: [Filesystem("overlay"), Command("umoci")],
+    a_volume_reads_nothing_of_the_host: [Filesystem("overlay"), Command("umoci")],
+    stop_sends_the_images_signal: [Filesystem("overlay"), Command("umoci")],
+    all_exposed_ports_are_published: [Root, Filesystem("overlay"), Command("umoci")],
+
+    // changes.rs
+    changes_are_listed_by_every_driver: [Filesystem("overlay"), Command("umoci")],
+    a_commit_is_an_image_with_one_layer_more: [Filesystem("overlay"), Command("umoci"), Command("skopeo")],
+    what_runs_is_committed_and_goes_on: [Filesystem("overlay")],
+    what_is_exported_is_imported: [Filesystem("overlay"), Command("umoci")],
+    an_ordinary_user_commits_and_exports: [Filesystem("overlay"), UserNamespaces],
+    bad_archives_are_not_imported,
+
+    // cp.rs
+    files_are_copied_out_and_in: [Filesystem("overlay")],
+    files_of_a_stopped_container_are_copied: [Filesystem("overlay")],
+    an_ordinary_user_copies_too: [Filesystem("overlay"), UserNamespaces],
+    archives_are_copied_out_and_in: [Filesystem("overlay")],
+    no_link_leads_a_copy_to_the_host: [Filesystem("overlay")],
+    owners_are_kept_if_asked_for: [Root, Filesystem("overlay")],
+
+    // debian.rs
+    debian_is_imported_and_run:
+        [Root, Filesystem("overlay"), Command("mmdebstrap"), Other(debian::mirror)],
+
     // registry.rs
-    an_image_is_pulled:
-        [Root, Command("umoci"), Command("skopeo"), Command("docker-registry")],
+    an_image_is_pulled_and_run:
+        [Root, Filesystem("overlay"), Command("umoci"), Command("skopeo"), Command("docker-registry")],
     a_registry_may_want_a_password:
         [Root, Command("umoci"), Command("skopeo"), Command("docker-registry"), Command("htpasswd")],
     a_registry_may_want_a_token: [Root],

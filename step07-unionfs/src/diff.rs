@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result};
 use nix::sys::stat::SFlag;
 
-use crate::{Node, Union, whiteout, xattr};
+use crate::{Entry, Node, Union, whiteout, xattr};
 
 /// One path that is not as the layers have it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,8 +38,17 @@ impl Union {
     /// All changes, sorted by path, what is in a directory right after it. A file that was copied
     /// up and is still the same is none.
     pub fn diff(&self) -> Result<Vec<Change>> {
+        self.changes(false)
+    }
+
+    /// The same where the upper is no overlay's, but a tree of its own that began as the lower one.
+    pub fn diff_whole(&self) -> Result<Vec<Change>> {
+        self.changes(true)
+    }
+
+    fn changes(&self, whole: bool) -> Result<Vec<Change>> {
         let mut kinds = BTreeMap::new();
-        self.walk(|entry| {
+        let note = |entry: Entry| {
             let kind = match (&entry.now, &entry.before) {
                 (Some(_), None) => Kind::Added,
                 (None, _) => Kind::Deleted,
@@ -61,7 +70,8 @@ impl Union {
             }
             kinds.insert(entry.path, kind);
             Ok(())
-        })?;
+        };
+        if whole { self.walk_whole(note) } else { self.walk(note) }?;
         let change = |(path, kind)| Change { path: Path::new("/").join(path), kind };
         Ok(kinds.into_iter().map(change).collect())
     }

@@ -28,6 +28,7 @@ use nix::{
 pub struct Tree {
     root: OwnedFd,
     name: PathBuf,
+    resolve: ResolveFlag,
 }
 
 /// One file of a tree, of whatever type: a descriptor that stands for it without opening it
@@ -52,12 +53,18 @@ impl Tree {
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let root = open(path, flags, Mode::empty());
         let root = root.with_context(|| format!("opening {}", path.display()))?;
-        Ok(Self { root, name: path.to_owned() })
+        Ok(Self::new(root, path))
     }
 
     /// The tree below the directory `root`; errors call it `name`.
     pub fn new(root: OwnedFd, name: &Path) -> Self {
-        Self { root, name: name.to_owned() }
+        Self { root, name: name.to_owned(), resolve: INSIDE }
+    }
+
+    /// With what is mounted on it: the tree as a container sees it.
+    pub fn with_mounts(mut self) -> Self {
+        self.resolve.remove(ResolveFlag::RESOLVE_NO_XDEV);
+        self
     }
 
     /// What to call `path` in an error.
@@ -107,7 +114,7 @@ impl Tree {
 
     fn inside(&self, path: &Path, flags: OFlag) -> nix::Result<OwnedFd> {
         let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-        openat2(&self.root, path, OpenHow::new().flags(flags).resolve(INSIDE))
+        openat2(&self.root, path, OpenHow::new().flags(flags).resolve(self.resolve))
     }
 }
 
@@ -219,9 +226,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_mounted_on_a_tree_is_no_part_of_it() -> Result<()> {
+    fn what_is_mounted_on_a_tree_is_no_part_of_it_unless_asked_for() -> Result<()> {
         let tree = Tree::open(Path::new("/"))?;
         assert!(tree.node(Path::new("proc/version"))?.is_none());
+        assert!(tree.with_mounts().node(Path::new("proc/version"))?.is_some());
         Ok(())
     }
 

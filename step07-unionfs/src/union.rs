@@ -43,8 +43,17 @@ impl Union {
     /// Calls `visit` for each entry, a directory's before those of what is in it.
     ///
     /// What an opaque directory hides is told as so many entries that are gone.
-    pub fn walk(&self, mut visit: impl FnMut(Entry) -> Result<()>) -> Result<()> {
-        let mut todo = vec![Todo { path: PathBuf::new(), hides: false }];
+    pub fn walk(&self, visit: impl FnMut(Entry) -> Result<()>) -> Result<()> {
+        self.walk_from(false, visit)
+    }
+
+    /// The same where the upper is no overlay's, but a tree of its own that began as the lower one.
+    pub fn walk_whole(&self, visit: impl FnMut(Entry) -> Result<()>) -> Result<()> {
+        self.walk_from(true, visit)
+    }
+
+    fn walk_from(&self, hides: bool, mut visit: impl FnMut(Entry) -> Result<()>) -> Result<()> {
+        let mut todo = vec![Todo { path: PathBuf::new(), hides }];
         while let Some(dir) = todo.pop() {
             for name in self.names(&dir)? {
                 let entry = self.entry(dir.path.join(name))?;

@@ -1,8 +1,13 @@
 //! The command line: one file a verb.
 
+mod commit;
+mod cp;
+mod diff;
 mod exec;
+mod export;
 mod history;
 mod images;
+mod import;
 mod info;
 mod inspect;
 mod kill;
@@ -66,6 +71,11 @@ enum Verb {
     Inspect(inspect::Args),
     Images(images::Args),
     Pull(pull::Args),
+    Import(import::Args),
+    Commit(commit::Args),
+    Diff(diff::Args),
+    Export(export::Args),
+    Cp(cp::Args),
     Load(load::Args),
     Save(save::Args),
     Tag(tag::Args),
@@ -98,6 +108,11 @@ impl Cli {
             Verb::Inspect(args) => args.run(&store),
             Verb::Images(args) => args.run(&store),
             Verb::Pull(args) => args.run(&store),
+            Verb::Import(args) => args.run(&store),
+            Verb::Commit(args) => args.run(&store),
+            Verb::Diff(args) => args.run(&store),
+            Verb::Export(args) => args.run(&store),
+            Verb::Cp(args) => args.run(&store),
             Verb::Load(args) => args.run(&store),
             Verb::Save(args) => args.run(&store),
             Verb::Tag(args) => args.run(&store),

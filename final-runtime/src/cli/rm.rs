@@ -18,6 +18,10 @@ pub struct Args {
     #[arg(short, long)]
     force: bool,
 
+    /// Their anonymous volumes too, which always go with them
+    #[arg(short, long)]
+    volumes: bool,
+
     /// Names, ids, or beginnings of ids
     #[arg(required = true)]
     containers: Vec<String>,

@@ -9,22 +9,16 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     io::{Read, Write},
-    os::{
-        fd::{AsRawFd, BorrowedFd},
-        unix::fs::PermissionsExt,
-    },
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result, bail};
 use lddtree::DependencyAnalyzer;
-use tar::{Archive, Builder, EntryType, Header};
+use tar::{Builder, EntryType, Header};
 
 /// The image's name.
 pub const NAME: &str = "base";
-
-/// What its history says of its making.
-pub const MAKER: &str = "this host's own tools";
 
 /// Where commands are looked for on a host, besides the caller's own `PATH`.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -60,13 +54,6 @@ pub fn write(to: impl Write) -> Result<()> {
         content.append(path, &mut builder).with_context(|| format!("adding {}", path.display()))?;
     }
     builder.into_inner().and_then(|mut to| to.flush()).context("writing the archive")
-}
-
-/// Unpacks the layer into a directory that has nothing in it.
-pub fn unpack(layer: impl Read, dir: BorrowedFd) -> Result<()> {
-    let mut archive = Archive::new(layer);
-    archive.set_preserve_permissions(true); // whatever the umask
-    archive.unpack(format!("/proc/self/fd/{}", dir.as_raw_fd())).context("unpacking base")
 }
 
 impl Plan {

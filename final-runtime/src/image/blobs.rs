@@ -214,6 +214,22 @@ pub struct Draft<'a> {
 }
 
 impl Draft<'_> {
+    /// The file, for another process to write to; what it has written is to be
+    /// [measured](Self::measure).
+    pub fn file(&self) -> Result<File> {
+        self.file.try_clone().context("writing to the store")
+    }
+
+    /// Finds out what another process has written.
+    pub fn measure(mut self) -> Result<Self> {
+        let mut read = || {
+            io::Seek::rewind(&mut *self.file)?;
+            io::copy(&mut *self.file, &mut HashOnly(&mut self.hasher))
+        };
+        self.size = read().context("reading the store")?;
+        Ok(self)
+    }
+
     /// Keeps it, under the digest that it turns out to have, and says its size.
     pub fn finish(self) -> Result<(Digest, u64)> {
         let digest = self.hasher.clone().finish();

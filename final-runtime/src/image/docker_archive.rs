@@ -4,17 +4,15 @@
 //! There are no digests but those in the configuration, of the layers when they are not
 //! compressed. So each layer is read, checked and kept as it came, and the manifest is ours.
 
-use std::io::{self, Read, Write};
-
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
 use super::{
     blobs::Blobs,
-    compression::{Compression, decompress},
     config::ImageConfig,
-    digest::{Digest, Verified},
+    digest::Digest,
     files::Files,
+    layer,
     load::Loaded,
     manifest::{Descriptor, Manifest},
     media,
@@ -70,29 +68,5 @@ fn keep_layer(name: &str, diff_id: &Digest, files: &Files, blobs: &Blobs) -> Res
     if blobs.has(&plain) {
         return Ok(plain);
     }
-    let mut draft = blobs.draft()?;
-    let kept = Tee { from, to: &mut draft };
-    let (compression, plain) = decompress(kept)?;
-    Verified::new(plain, diff_id, None).finish()?;
-    let media_type = match compression {
-        Compression::None => media::LAYER,
-        Compression::Gzip => media::LAYER_GZIP,
-        Compression::Zstd => media::LAYER_ZSTD,
-    };
-    let (digest, size) = draft.finish()?;
-    Ok(Descriptor::new(media_type, digest, size))
-}
-
-/// Writes down what is read.
-struct Tee<R, W> {
-    from: R,
-    to: W,
-}
-
-impl<R: Read, W: Write> Read for Tee<R, W> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.from.read(buffer)?;
-        self.to.write_all(&buffer[..count])?;
-        Ok(count)
-    }
+    Ok(layer::keep(blobs, from, Some(diff_id), |_| Ok(()))?.descriptor)
 }

@@ -12,12 +12,8 @@ use anyhow::{Context, Result, ensure};
 use nix::sys::stat::SFlag;
 use step07::Tree;
 
-use super::{
-    blobs::Blobs,
-    compression::{Compression, ENOUGH, decompress},
-    manifest::LARGEST,
-    tarball::Tarball,
-};
+use super::{blobs::Blobs, manifest::LARGEST, tarball::Tarball};
+use crate::archive::{Compression, Expected, Limits, decode};
 
 /// Files by their names, of which each may be another's work.
 #[derive(Debug)]
@@ -36,9 +32,9 @@ impl Files {
             return Tree::open(path).map(Self::Directory);
         }
         let file = File::open(path).with_context(named)?;
-        let mut start = [0; ENOUGH];
+        let mut start = [0; Compression::START];
         let plain = match file.read_at(&mut start, 0) {
-            Ok(count) => Compression::of(&start[..count])? == Compression::None,
+            Ok(count) => Compression::detect(&start[..count])? == Compression::No,
             Err(_) => false, // a pipe
         };
         match plain {
@@ -50,8 +46,9 @@ impl Files {
     /// Those in the archive that `from` says, which is kept as long as this is.
     pub fn of(from: impl Read + Send, blobs: &Blobs) -> Result<Self> {
         let mut file = scratch(&blobs.ingest())?;
-        let (_, mut plain) = decompress(from)?;
-        io::copy(&mut plain, &mut file).context("reading the archive")?;
+        decode(from, &Expected::default(), &Limits::default(), |plain| {
+            io::copy(plain, &mut file).context("reading the archive")
+        })?;
         file.rewind().context("reading the archive")?;
         Tarball::open(file).map(Self::Archive)
     }

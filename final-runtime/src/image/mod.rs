@@ -15,9 +15,10 @@
 //! | `manifest.rs`, `config.rs` | the documents that an image consists of |
 //! | `blobs.rs`, `names.rs` | the layout in the store |
 //! | `source.rs` | bringing an image in, wherever it comes from |
-//! | `files.rs`, `tarball.rs`, `compression.rs` | archives and directories that images are carried in |
+//! | `layer.rs`, `files.rs`, `tarball.rs` | archives and directories that images are carried in |
 //! | `layout.rs`, `docker_archive.rs`, `load.rs`, `save.rs` | the two forms of these |
 //! | `registry/`, `pull.rs`, `progress.rs` | registries |
+//! | `commit.rs`, `instruction.rs` | new images, of what containers have changed or of archives |
 //! | `base.rs` | an image made of the host's own tools |
 //! | `unpack.rs` | from layers to file systems, as a storage driver has them |
 //! | `execution.rs`, `volumes.rs` | what an image's configuration makes of a container |
@@ -29,12 +30,14 @@
 
 mod base;
 pub mod blobs;
-mod compression;
+mod commit;
 pub mod config;
 pub mod digest;
 mod docker_archive;
 mod execution;
 mod files;
+pub mod instruction;
+mod layer;
 mod layout;
 mod load;
 pub mod lookup;
@@ -65,6 +68,7 @@ use crate::{
     storage::Drivers,
 };
 use blobs::Blobs;
+pub use commit::Words;
 use config::{History, ImageConfig};
 use digest::Digest;
 use manifest::{Descriptor, Document, Manifest};
@@ -95,12 +99,6 @@ impl Image {
     pub fn size(&self) -> u64 {
         let parts = self.manifest.layers.iter().chain([&self.manifest.config, &self.descriptor]);
         parts.map(|part| part.size).sum()
-    }
-
-    /// Whether it was made here, of the host's own tools.
-    fn is_base(&self) -> bool {
-        let made = self.config.history.iter().map(|step| step.created_by.as_deref());
-        made.eq([Some(base::MAKER)])
     }
 
     /// Whether it was found by this name, and not by its id.
@@ -264,7 +262,7 @@ impl Images {
             let (diff_id, size) = draft.finish()?;
             let mut config = ImageConfig::new(&now());
             config.config.cmd = vec!["sh".into()];
-            let by = Some(base::MAKER.to_string());
+            let by = Some("this host's own tools".to_string());
             let history =
                 History { created: config.created.clone(), created_by: by, ..Default::default() };
             config.add(diff_id.clone(), history);

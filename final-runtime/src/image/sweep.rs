@@ -136,7 +136,7 @@ impl Images {
     }
 
     /// What a container was made from, which need not have a name any more. `None`: it is gone.
-    fn read_by_digest(&self, digest: &Digest) -> Result<Option<Image>> {
+    pub(super) fn read_by_digest(&self, digest: &Digest) -> Result<Option<Image>> {
         let Some(size) = self.blobs.size(digest) else { return Ok(None) };
         let media_type = super::media::MANIFEST;
         let as_oci = self.read(&Descriptor::new(media_type, digest.clone(), size));

@@ -9,9 +9,9 @@ use std::{fs, os::fd::BorrowedFd, path::Path};
 use anyhow::{Context, Result};
 use step07::{Marks, Tree};
 
-use super::{Image, Images, base, digest::Digest, manifest::Descriptor};
+use super::{Image, Images, digest::Digest, manifest::Descriptor};
 use crate::{
-    archive::{self, Attributes, Devices, Expected, Limits, Options, Owners, decode},
+    archive::{self, Expected, Options, Owners, decode},
     storage::{Key, Snapshots, Whiteouts},
 };
 
@@ -25,8 +25,7 @@ impl Images {
         for ((layer, diff_id), chain) in layers.zip(image.config.chain()) {
             let key: Key = chain.hex().parse()?;
             if !snapshots.is_sealed(&key)? {
-                let unpacked =
-                    self.unpack_one(image, &snapshots, (&key, below.as_ref()), layer, diff_id);
+                let unpacked = self.unpack_one(&snapshots, (&key, below.as_ref()), layer, diff_id);
                 let what = || format!("image: {}: layer {}", image.called(), layer.digest);
                 unpacked.with_context(what)?;
             }
@@ -37,16 +36,12 @@ impl Images {
 
     fn unpack_one(
         &self,
-        image: &Image,
         snapshots: &Snapshots,
         (key, below): (&Key, Option<&Key>),
         layer: &Descriptor,
         diff_id: &Digest,
     ) -> Result<()> {
         let blob = self.blobs.stream(layer)?;
-        if image.is_base() {
-            return snapshots.fill(key, below, |dir, _| base::unpack(blob, dir));
-        }
         let diff_id = Some(diff_id.to_string().parse()?);
         let expected = Expected { size: Some(layer.size), diff_id, digest: None };
         snapshots.fill(key, below, move |dir: BorrowedFd, whiteouts| {
@@ -73,14 +68,10 @@ impl Images {
 /// In a user namespace there are no devices, and of other people only those who have a number
 /// there.
 fn options(whiteouts: archive::Whiteouts) -> Result<Options> {
-    let ids = mapped_ids()?;
-    let whole = ids >= u64::from(u32::MAX);
-    Ok(Options {
-        whiteouts,
-        owners: if ids > 1 { Owners::Archived } else { Owners::Ours },
-        devices: if whole { Devices::Make } else { Devices::Skip },
-        attributes: if whole { Attributes::All } else { Attributes::Permitted },
-        limits: Limits::default(),
+    Ok(match mapped_ids()? {
+        ids if ids >= u64::from(u32::MAX) => Options::new(whiteouts),
+        1 => Options { owners: Owners::Ours, ..Options::rootless(whiteouts) },
+        _ => Options::rootless(whiteouts),
     })
 }
 

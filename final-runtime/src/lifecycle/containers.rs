@@ -36,7 +36,7 @@ use anyhow::{Context, Result, anyhow, bail};
 /// A store's containers. What one changes is in the snapshot of its id.
 pub struct Containers {
     root: PathBuf,
-    drivers: Rc<Drivers>,
+    pub(super) drivers: Rc<Drivers>,
 }
 
 impl Containers {

@@ -3,6 +3,7 @@
 pub mod container;
 pub mod containers;
 pub mod detach;
+pub mod files;
 mod input;
 pub mod limits;
 pub mod lock;

@@ -134,7 +134,7 @@ fn docker_archives(sandbox: &Sandbox) -> Result<()> {
         ("path", "/0/Config", json!("../../../../etc/passwd"), "is not in it"),
         ("absolute", "/0/Layers/0", json!("/etc/passwd"), "is not in it"),
         ("fewer", "/0/Layers", json!([]), "tells of 2 layers, the manifest of 0"),
-        ("twice", "/0/Layers/1", list[0]["Layers"][0].clone(), "has the digest"),
+        ("twice", "/0/Layers/1", list[0]["Layers"][0].clone(), "and should be"),
         ("tag", "/0/RepoTags/0", json!("../x"), "bad reference"),
     ] {
         let mut list = list.clone();

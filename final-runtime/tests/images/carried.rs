@@ -3,12 +3,75 @@
 use std::fs;
 
 use anyhow::{Context, Result, ensure};
-use conformance::{Sandbox, expect};
+use conformance::{Sandbox, expect, unprivileged};
 
 use crate::{
-    others::{layout, tool},
-    scene::{said, store, verb},
+    others::{LOOK, SEEN, layout, tool},
+    scene::{run, said, store, verb},
 };
+
+fn load_and_run(sandbox: &Sandbox) -> Result<()> {
+    let layout = layout(sandbox)?;
+    let told = said(sandbox, &["load", "--input", &layout.display().to_string()])?;
+    expect::equal("what load says", &told, "Loaded image: one:1\n", "")?;
+    let seen = run(sandbox, &["--rm", "one:1", "/bin/sh", "-c", LOOK]).output()?;
+    expect::equal("the image", &seen.success()?.stdout(), SEEN, "layer.md")
+}
+
+pub fn a_layout_of_umocis_is_loaded_and_run(sandbox: &Sandbox) -> Result<()> {
+    load_and_run(sandbox)
+}
+
+pub fn an_ordinary_user_loads_and_runs() -> Result<()> {
+    unprivileged(load_and_run)
+}
+
+/// Modes, sizes and links of every file.
+const EVERYTHING: &str = "find / -xdev ! -path '/proc*' ! -path '/sys*' ! -path '/dev*' \
+    ! -path '/probe' ! -path '/etc/host*' ! -path '/etc/resolv.conf' \
+    -exec stat -c '%n %f %s %u %g %N' {} \\;";
+
+pub fn every_driver_shows_the_same_files(sandbox: &Sandbox) -> Result<()> {
+    let layout = layout(sandbox)?;
+    said(sandbox, &["load", "-i", &layout.display().to_string()])?;
+    let mut seen = Vec::new();
+    for driver in ["overlay", "vfs"] {
+        let flags = ["--storage-driver", driver, "--rm", "one:1", "/bin/sh", "-c", EVERYTHING];
+        let mut lines: Vec<_> =
+            run(sandbox, &flags).output()?.success()?.stdout().lines().map(String::from).collect();
+        lines.retain(|line| !line.contains(" 41ed ") && !line.contains(" 41c0 ")); // sizes of directories
+        lines.sort();
+        ensure!(lines.len() > 15, "only {lines:?}");
+        seen.push(lines);
+    }
+    expect::same("vfs", &seen[1], &seen[0], "layer.md")
+}
+
+pub fn an_archive_of_buildahs_is_loaded_and_run(sandbox: &Sandbox) -> Result<()> {
+    let dir = sandbox.dir().join("others");
+    fs::create_dir(&dir)?;
+    let (root, run_root) = (dir.join("storage"), dir.join("run"));
+    let (root, run_root) = (root.display().to_string(), run_root.display().to_string());
+    let storage = ["--root", &root, "--runroot", &run_root, "--storage-driver", "vfs"];
+    let buildah = |args: &[&str]| tool(&dir, "buildah", &[&storage, args].concat());
+    let container = buildah(&["from", "scratch"])?;
+    let container = container.trim();
+    buildah(&["copy", container, "/bin/busybox", "/bin/busybox"])?;
+    buildah(&["config", "--entrypoint", r#"["/bin/busybox"]"#, "--cmd", "echo hello", container])?;
+    for (form, name) in [("docker", "docker-archive:a.tar:built/a:1"), ("oci", "oci-archive:b.tar")]
+    {
+        buildah(&["commit", "--format", form, container, name])?;
+    }
+    buildah(&["rm", container])?;
+    for (file, image) in [("a.tar", "built/a:1"), ("b.tar", "")] {
+        let told = said(sandbox, &["load", "-i", &dir.join(file).display().to_string()])?;
+        let name = told.trim().strip_prefix("Loaded image: ").context(told.clone())?;
+        ensure!(image.is_empty() || image == name, "its name is {name}");
+        let seen = run(sandbox, &["--rm", name]).output()?;
+        expect::equal(file, &seen.success()?.stdout(), "hello\n", "config.md")?;
+    }
+    Ok(())
+}
 
 /// Its id stays the same, whatever it is carried in and however it is compressed.
 pub fn every_form_of_an_image_is_the_same_image(sandbox: &Sandbox) -> Result<()> {

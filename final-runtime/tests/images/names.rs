@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 
 use crate::{
     others::layout,
-    scene::{remove, said, start, store, verb},
+    scene::{remove, run, said, start, store, verb},
 };
 
 fn blobs(sandbox: &Sandbox) -> Result<usize> {
@@ -86,6 +86,26 @@ pub fn what_a_container_was_made_from_stays(sandbox: &Sandbox) -> Result<()> {
     };
     ensure!(layers()? == 2, "{} file systems are there", layers()?);
     remove(sandbox, &container)?;
+    said(sandbox, &["prune"])?;
+    expect::equal("its content", &blobs(sandbox)?, 0, "")?;
+    expect::equal("its file systems", &layers()?, 0, "")?;
+    let line = verb(sandbox, &["inspect", &id]).output()?.error_line(125)?;
+    expect::contains("the line", &line, "no such container or image", "")
+}
+
+pub fn what_a_container_was_loaded_from_stays(sandbox: &Sandbox) -> Result<()> {
+    load(sandbox)?;
+    let id = id_of(sandbox, "one:1")?;
+    run(sandbox, &["--name", "a", "one:1", "/bin/sh", "-c", ":"]).output()?.success()?;
+    let before = blobs(sandbox)?;
+    said(sandbox, &["rmi", "one:1"])?;
+    said(sandbox, &["prune", "--all"])?;
+    expect::equal("its content", &blobs(sandbox)?, before, "")?;
+    let layers = || -> Result<usize> {
+        Ok(fs::read_dir(store(sandbox).join("storage/overlay/records"))?.count())
+    };
+    ensure!(layers()? == 3, "{} file systems are there", layers()?);
+    said(sandbox, &["rm", "a"])?;
     said(sandbox, &["prune"])?;
     expect::equal("its content", &blobs(sandbox)?, 0, "")?;
     expect::equal("its file systems", &layers()?, 0, "")?;

@@ -79,3 +79,9 @@ fn upper(root: &Path) -> Result<()> {
     fs::remove_file(root.join("changed"))?;
     Ok(fs::write(root.join("changed"), "after\n")?)
 }
+
+/// A script that tells whether all of that is as it should be.
+pub const LOOK: &str = "cat /changed /linked /replaced/new /data/deep/file; ls /replaced; \
+    ls -d /gone /etc/gone 2>/dev/null; echo end";
+/// What it tells.
+pub const SEEN: &str = "after\nbefore\nnew\ndata\nnew\nend\n";

@@ -8,8 +8,8 @@ use serde_json::json;
 
 use crate::{
     made::{INDEX, MANIFEST, Made, descriptor, digest},
-    others::{layout, tool},
-    scene::{said, store, verb},
+    others::{LOOK, SEEN, layout, tool},
+    scene::{run, said, store, verb},
     server::{Reply, Server},
 };
 
@@ -45,11 +45,14 @@ fn registry(sandbox: &Sandbox, port: u16, auth: &str, creds: &[&str]) -> Result<
     bail!("the registry does not answer")
 }
 
-pub fn an_image_is_pulled(sandbox: &Sandbox) -> Result<()> {
+pub fn an_image_is_pulled_and_run(sandbox: &Sandbox) -> Result<()> {
     let _registry = registry(sandbox, 5000, "", &[])?;
     let outcome = verb(sandbox, &["pull", "127.0.0.1:5000/a/one:1"]).output()?;
     let id = outcome.success()?.stdout().trim().to_string();
     expect::contains("what is told", &outcome.stderr(), ": is there", "")?;
+    let name = "127.0.0.1:5000/a/one:1";
+    let seen = run(sandbox, &["--rm", name, "/bin/sh", "-c", LOOK]).output()?;
+    expect::equal("the image", &seen.success()?.stdout(), SEEN, "layer.md")?;
     let image = verb(sandbox, &["inspect", &id]).output()?.json()?;
     let manifest = image[0]["manifest"]["digest"].as_str().context("a digest")?;
     let exact = format!("127.0.0.1:5000/a/one@{manifest}");
