@@ -21,12 +21,13 @@ use world::{DRIVERS, Driver, World, own_mounts};
 type Case = (&'static str, fn(&World) -> Result<()>);
 
 /// What is asked of each driver.
-const CASES: [Case; 11] = [
+const CASES: [Case; 12] = [
     ("keeps_files_of_every_kind", contents::keeps_files_of_every_kind),
     ("shows_each_change_to_a_parent", contents::shows_each_change_to_a_parent),
     ("leaves_the_parent_as_it_is", contents::leaves_the_parent_as_it_is),
     ("keeps_siblings_apart", contents::keeps_siblings_apart),
     ("stands_on_a_hundred_layers", contents::stands_on_a_hundred_layers),
+    ("takes_an_archives_whiteouts", contents::takes_an_archives_whiteouts),
     ("refuses_to_write_to_what_is_sealed", life::refuses_to_write_to_what_is_sealed),
     ("refuses_to_remove_what_others_stand_on", life::refuses_to_remove_what_others_stand_on),
     ("fills_all_or_nothing", life::fills_all_or_nothing),

@@ -140,7 +140,11 @@ fn make_base() -> Result<()> {
         }
         _ => {}
     }
-    let meta = base.symlink_metadata().with_context(|| format!("looking at {}", base.display()))?;
+    let meta = match base.symlink_metadata() {
+        // The last container has removed it in this very moment: whoever locks it will find out.
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        meta => meta.with_context(|| format!("looking at {}", base.display()))?,
+    };
     if !meta.is_dir() || meta.uid() != geteuid().as_raw() {
         bail!("{} is not a directory of user {}", base.display(), geteuid());
     }

@@ -1,51 +1,57 @@
 //! An image's layer on top of those below it, whatever the driver.
 
-use std::{io::BufRead, path::Path};
+use std::{fs, io::Read, os::fd::BorrowedFd, path::Path};
 
 use anyhow::{Context, Result};
-use step07::{Marks, Node, Tree};
+use step07::{Marks, Tree};
 
-use super::{Key, Snapshots, Whiteouts, mounted};
-use crate::archive::{self, Attributes, Devices, Limits, Options, Owners};
+use super::{Key, Snapshots, Whiteouts};
+use crate::archive::{self, Expected, Options, Owners, decode};
 
 impl Snapshots {
-    /// Makes the sealed snapshot `key` of an archive, uncompressed, and the layers below it;
-    /// complete, or not at all. One that is there already is taken as it is.
+    /// Makes the sealed snapshot `key` of a layer's blob and the layers below it; complete and as
+    /// `expected`, or not at all. One that is there already is taken as it is.
     pub fn apply(
         &self,
         key: &Key,
         parent: Option<&Key>,
-        archive: impl BufRead + 'static,
-        limits: Limits,
+        blob: impl Read + Send + 'static,
+        expected: Expected,
     ) -> Result<()> {
-        self.fill(key, parent, move |dir, whiteouts| {
+        self.fill(key, parent, move |dir: BorrowedFd, whiteouts| {
+            let tree = Tree::new(dir.try_clone_to_owned()?, Path::new("/"));
             let below = match &whiteouts {
-                Whiteouts::Apply => Vec::new(),
-                Whiteouts::Mark { below } => {
-                    below.iter().map(|dir| Tree::open(dir)).collect::<Result<_>>()?
-                }
+                Whiteouts::Apply => Ok(Vec::new()),
+                Whiteouts::Mark { below } => below.iter().map(|dir| Tree::open(dir)).collect(),
             };
+            let below: Vec<_> = below?;
             let whiteouts = match whiteouts {
                 Whiteouts::Apply => archive::Whiteouts::Apply,
-                Whiteouts::Mark { .. } => {
-                    let marks =
-                        marks(&Tree::new(dir.try_clone_to_owned()?, Path::new("")).root()?)?;
-                    archive::Whiteouts::Overlay { marks, below: &below }
-                }
+                Whiteouts::Mark { .. } => archive::Whiteouts::Overlay {
+                    marks: Marks::probe(&tree.root()?).context("setting marks")?,
+                    below: &below,
+                },
             };
-            // In a user namespace some things are not to be had, and are not missed there.
-            let (devices, attributes) = match mounted::powerful_on_the_host()? {
-                true => (Devices::Make, Attributes::All),
-                false => (Devices::Skip, Attributes::Permitted),
-            };
-            let owners = Owners::Archived;
-            let options = Options { whiteouts, owners, devices, attributes, limits };
-            archive::unpack(archive, dir, &options).map(drop)
+            let options = options(whiteouts)?;
+            let unpack = |archive: &mut _| archive::unpack(archive, dir, &options);
+            decode(blob, &expected, &options.limits, unpack).map(drop)
         })
     }
 }
 
-/// The marks that the overlay will read.
-fn marks(dir: &Node) -> Result<Marks> {
-    Marks::probe(dir).context("setting an overlay's marks")
+/// In a user namespace there are no devices, and of other people only those who have a number
+/// there.
+fn options(whiteouts: archive::Whiteouts) -> Result<Options> {
+    Ok(match mapped_ids()? {
+        ids if ids >= u64::from(u32::MAX) => Options::new(whiteouts),
+        1 => Options { owners: Owners::Ours, ..Options::rootless(whiteouts) },
+        _ => Options::rootless(whiteouts),
+    })
+}
+
+/// How many user ids this process may give. See user_namespaces(7).
+fn mapped_ids() -> Result<u64> {
+    let map = fs::read_to_string("/proc/self/uid_map").context("reading the uid map")?;
+    let counts = map.lines().filter_map(|line| line.split_whitespace().nth(2));
+    Ok(counts.filter_map(|count| count.parse::<u64>().ok()).sum())
 }

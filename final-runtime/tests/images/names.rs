@@ -130,9 +130,10 @@ pub fn a_killed_load_leaves_nothing_after_prune(sandbox: &Sandbox) -> Result<()>
     for after in [1, 3, 6, 10, 15, 25, 40] {
         let running = verb(sandbox, &["load", "-i", &layout]).spawn()?;
         sleep(Duration::from_millis(after));
-        running.signal(Signal::SIGKILL)?;
+        // Unless it was faster; then there is an image.
+        let _ = running.signal(Signal::SIGKILL);
         drop(running);
-        let _ = verb(sandbox, &["rmi", "one:1"]).output()?; // if it was faster
+        let _ = verb(sandbox, &["rmi", "one:1"]).output()?;
     }
     said(sandbox, &["prune", "--all"])?;
     expect::equal("its content", &blobs(sandbox)?, 0, "")?;

@@ -8,7 +8,10 @@ use std::{
 };
 
 use anyhow::Result;
-use final_runtime::storage::{Key, Snapshots};
+use final_runtime::{
+    archive::Expected,
+    storage::{Key, Snapshots},
+};
 
 use crate::{
     files::{filled, list, listed, make_all_kinds, path, same},
@@ -148,4 +151,54 @@ pub fn stands_on_a_hundred_layers(world: &World) -> Result<()> {
 
 fn remove_all(snapshots: &Snapshots, top: &Key) -> Result<()> {
     snapshots.chain(top)?.iter().try_for_each(|key| snapshots.remove(key))
+}
+
+/// As the layer of an image has it: a file that is gone, a directory that begins anew.
+pub fn takes_an_archives_whiteouts(world: &World) -> Result<()> {
+    let snapshots = world.open()?;
+    filled(&snapshots, &key("a"), None, |dir| {
+        fs::create_dir_all(dir.join("dir/sub"))?;
+        fs::create_dir(dir.join("anew"))?;
+        for file in ["gone", "stays", "dir/gone", "dir/stays", "dir/sub/gone", "anew/old"] {
+            fs::write(dir.join(file), file)?;
+        }
+        Ok(())
+    })?;
+    let layer = archive_of(&[
+        ".wh.gone",
+        "dir/.wh.gone",
+        "dir/.wh.sub",
+        "anew/.wh..wh..opq",
+        "anew/new",
+        "dir/new",
+    ]);
+    let blob = std::io::Cursor::new(layer);
+    snapshots.apply(&key("b"), Some(&key("a")), blob, Expected::default())?;
+    let seen = list(world, &snapshots, &key("b"))?;
+    let names: Vec<_> = seen.lines().filter_map(|line| line.split('"').nth(1)).collect();
+    let expected = ["", "anew", "anew/new", "dir", "dir/new", "dir/stays", "stays"];
+    anyhow::ensure!(names == expected, "there is {names:?}");
+    Ok(())
+}
+
+/// An archive with empty files of these names. See pax(1), "ustar Interchange Format".
+fn archive_of(names: &[&str]) -> Vec<u8> {
+    let mut archive = Vec::new();
+    for name in names {
+        let mut header = [0; 512];
+        let mut put = |at: usize, text: &[u8]| header[at..at + text.len()].copy_from_slice(text);
+        put(0, name.as_bytes());
+        let numbers = [(100, "0000644"), (108, "0000000"), (116, "0000000"), (124, "00000000000")];
+        numbers.iter().for_each(|(at, number)| put(*at, number.as_bytes()));
+        put(136, b"00000000000"); // the time
+        put(148, b"        0"); // the sum, as if it were blank, and the type
+        put(257, b"ustar");
+        put(263, b"00");
+        let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+        header[148..154].copy_from_slice(format!("{sum:06o}").as_bytes());
+        header[154] = 0;
+        archive.extend(header);
+    }
+    archive.extend([0; 1024]);
+    archive
 }
