@@ -19,6 +19,8 @@ mod stats;
 mod systemd;
 #[path = "verbs/terminal.rs"]
 mod terminal;
+#[path = "verbs/update.rs"]
+mod update;
 
 use conformance::Machine;
 
@@ -30,6 +32,7 @@ use run::*;
 use stats::*;
 use systemd::*;
 use terminal::*;
+use update::*;
 
 conformance::checkpoint! {
     // run.rs
@@ -78,6 +81,12 @@ conformance::checkpoint! {
     a_runtime_killed_while_paused_leaves_nothing_in_v2:
         [Root, Filesystem("overlay"), CgroupV2(""), Other(no_freezer_of_v2)],
     without_a_freezer_nobody_is_paused: [Filesystem("overlay"), UserNamespaces],
+
+    // update.rs
+    update_of_v1: [Root, Filesystem("overlay"), CgroupV1("memory"), CgroupV1("pids")],
+    update_of_v2: [Root, Filesystem("overlay"), CgroupV2("memory"), CgroupV2("pids")],
+    what_cannot_be_updated_is_told_in_one_line: [Root, Filesystem("overlay")],
+    what_the_kernel_refuses_is_not_written_down: [Root, Filesystem("overlay"), CgroupV1("memory")],
 
     // stats.rs
     stats_of_v1: [Root, Filesystem("overlay"), CgroupV1("memory"), CgroupV1("cpuacct")],
