@@ -9,9 +9,12 @@ mod hostile;
 mod oracle;
 #[path = "archive/scene.rs"]
 mod scene;
+#[path = "archive/whiteouts.rs"]
+mod whiteouts;
 
 use hostile::*;
 use oracle::*;
+use whiteouts::*;
 
 conformance::checkpoint! {
     // hostile.rs
@@ -28,6 +31,10 @@ conformance::checkpoint! {
     whiteouts_that_make_no_sense_are_refused,
     limits_hold,
     modes_of_directories_are_not_in_the_way,
+
+    // whiteouts.rs
+    both_ways_show_the_same: [Root, Filesystem("overlay")],
+    directories_without_an_entry_stay_as_they_are: [Root, Filesystem("overlay")],
 
     // oracle.rs
     gnu_tar_unpacks_the_same: [Root, Command("tar")],

@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use nix::errno::Errno;
-use step07::{Archived, Node, whiteout::make_whiteout};
+use step07::{Archived, Marks, Node, whiteout::make_whiteout};
 
 use super::{Whiteouts, place::Place};
 use crate::archive::tar::{Entry, Kind};
@@ -113,7 +113,7 @@ impl Place<'_> {
     pub(super) fn hide_below(&self, path: &Path) -> Result<()> {
         let Whiteouts::Overlay { marks, .. } = self.whiteouts else { return Ok(()) };
         match self.tree.node(path)?.filter(Node::is_dir) {
-            Some(dir) => marks.make_opaque(&dir).context("marking it as opaque"),
+            Some(dir) => mark_opaque(&dir, marks).context("marking it as opaque"),
             None => Ok(()),
         }
     }
@@ -123,6 +123,18 @@ impl Place<'_> {
         let removed = self.remove(path, |path| made.contains(path));
         self.made = made;
         removed
+    }
+}
+
+/// In both dialects where that can be: a container in a user namespace reads the other one.
+fn mark_opaque(dir: &Node, marks: Marks) -> nix::Result<()> {
+    marks.make_opaque(dir)?;
+    match marks {
+        Marks::Trusted => match Marks::User.make_opaque(dir) {
+            Err(Errno::EOPNOTSUPP) => Ok(()), // nor does the kernel mount such an overlay here
+            marked => marked,
+        },
+        Marks::User => Ok(()),
     }
 }
 
