@@ -69,6 +69,7 @@ conformance::checkpoint! {
     a_killed_runtime_leaves_nothing_after_rm: [Filesystem("overlay")],
     a_killed_runtime_leaves_nothing_after_the_next_run: [Filesystem("overlay")],
     many_at_once_leave_nothing: [Filesystem("overlay")],
+    check_mends_what_is_half_made: [Filesystem("overlay")],
 
     // pause.rs
     pausing_of_v1: [Root, Filesystem("overlay"), CgroupV1("freezer")],

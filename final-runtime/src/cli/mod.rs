@@ -1,5 +1,6 @@
 //! The command line: one file a verb.
 
+mod check;
 mod commit;
 mod cp;
 mod diff;
@@ -83,6 +84,7 @@ enum Verb {
     History(history::Args),
     Prune(prune::Args),
     Info(info::Args),
+    Check(check::Args),
 }
 
 impl Cli {
@@ -120,6 +122,7 @@ impl Cli {
             Verb::History(args) => args.run(&store),
             Verb::Prune(args) => args.run(&store),
             Verb::Info(args) => args.run(&store),
+            Verb::Check(args) => args.run(&store),
         }
     }
 }

@@ -50,6 +50,7 @@ pub use snapshots::Snapshots;
 /// Whoever calls it holds the store's lock, has checked that parents are there and sealed, and
 /// that nobody removes a parent. A call that fails has left nothing, or what the same call, or
 /// `remove`, deals with.
+// ANCHOR: driver-trait
 pub trait Driver {
     /// As in `--storage-driver`.
     fn name(&self) -> &'static str;
@@ -106,6 +107,7 @@ pub trait Driver {
         Ok(Vec::new())
     }
 }
+// ANCHOR_END: driver-trait
 
 /// What a snapshot is mounted for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -61,3 +61,16 @@ pub fn many_at_once_leave_nothing(sandbox: &Sandbox) -> Result<()> {
     }
     expect::equal("what is left", &said(sandbox, &["ps", "-aq"])?, "", "")
 }
+
+/// What a driver has, and nobody has written down.
+pub fn check_mends_what_is_half_made(sandbox: &Sandbox) -> Result<()> {
+    run(sandbox, &["--name", "a", "base", "true"]).output()?.success()?;
+    expect::equal("a sound store", &said(sandbox, &["check"])?, "", "")?;
+    let driver = store(sandbox).join("storage/overlay/snapshots/half");
+    std::fs::create_dir_all(driver.join("upper"))?;
+    let mended = "overlay: removed half, of which nothing was written down\n";
+    expect::equal("what it mends", &said(sandbox, &["check"])?, mended, "")?;
+    expect::that("it is gone", !driver.exists(), &driver, "")?;
+    expect::equal("the second time", &said(sandbox, &["check"])?, "", "")?;
+    said(sandbox, &["rm", "a"]).map(drop)
+}
