@@ -35,8 +35,10 @@ fn update(sandbox: &Sandbox) -> Result<()> {
         expect::equal("processes", &pids.number("pids.max")?, Some(20), "cgroups(7)")?;
     }
     said(sandbox, &["update", "--pids-limit", "7", "a"])?;
-    let bomb = said(sandbox, &["exec", "a", "/probe", "fork-bomb", "50"])?;
-    expect::contains("a fork bomb", &bomb, r#""forks":5"#, "cgroups(7)")?;
+    let bomb = verb(sandbox, &["exec", "a", "/probe", "fork-bomb", "50"]).output()?.json()?;
+    // Beside it there is the container's first process, and for a moment one of exec's.
+    let few = bomb["forks"].as_u64().is_some_and(|forks| (4..=5).contains(&forks));
+    expect::that("a fork bomb stops", few, &bomb, "cgroups(7)")?;
     let limits = verb(sandbox, &["inspect", "a"]).output()?.json()?[0]["config"]["limits"].clone();
     assert_snapshot!(limits.to_string(), @r#"{"memory":["96m"],"pids-limit":["7"]}"#);
     remove(sandbox, "a")
