@@ -15,6 +15,15 @@
 //! A driver knows how that is done with one mechanism of the kernel: a union mount, a thin volume,
 //! a subvolume, a copy. What all have in common is written once, in `snapshots.rs`: which
 //! snapshots there are, whose parent is whose, what may be removed, what a crash has left.
+//!
+//! | file | subject |
+//! | --- | --- |
+//! | `snapshots.rs` `record.rs` `key.rs` | what all have in common |
+//! | `overlay.rs` `btrfs/` `devicemapper/` `vfs.rs` | one driver each |
+//! | `choice.rs` `drivers.rs` | which of them, by name or by what the host can do |
+//! | `apply.rs` | an image's layer as a snapshot |
+//! | `mounted.rs` `file.rs` | getting at the files in one |
+//! | `extents.rs` `usage.rs` | how much room it takes |
 
 mod apply;
 pub mod btrfs;

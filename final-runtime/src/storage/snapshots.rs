@@ -103,10 +103,12 @@ impl Snapshots {
         key: &Key,
         fill: impl FnOnce(BorrowedFd, Whiteouts) -> Result<()> + 'static,
     ) -> Result<()> {
-        let (root, whiteouts) = self.driver.staging(&self.chain(key)?)?;
+        let (root, whiteouts) = {
+            let _lock = self.lock()?;
+            self.driver.staging(&self.chain(key)?)?
+        };
         let filled = mounted::with(&root, Access::Write, move |dir| fill(dir, whiteouts));
-        let put = self.driver.put(key);
-        filled.and(put)
+        filled.and(self.put(key))
     }
 
     /// Sees to it that it stays as it is, so that others can be made from it.

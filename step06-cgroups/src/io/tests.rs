@@ -1,3 +1,5 @@
+//! What is written for which flags in both dialects, and what is read.
+
 use rstest::rstest;
 use step05::Explain;
 

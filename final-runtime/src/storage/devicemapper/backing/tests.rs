@@ -1,3 +1,5 @@
+//! Files that stand for disks: what they take of one, and what comes back.
+
 use std::{os::unix::fs::MetadataExt, process};
 
 use super::*;

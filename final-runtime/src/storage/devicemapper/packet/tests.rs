@@ -1,3 +1,5 @@
+//! What is sent to the kernel and what comes back, byte by byte; and what is refused.
+
 use super::*;
 
 fn thin() -> Target {
