@@ -2,18 +2,19 @@
 
 use std::{
     any::Any,
+    convert::Infallible,
     os::fd::AsFd,
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Error, Result, anyhow};
 use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::{prctl::set_pdeathsig, signal::Signal},
 };
 
 use crate::{
-    Explain, Failure, Process, Side, Stack,
+    Container, Failure, Side,
     clone::sibling,
     report::{Gate, Writer},
     signals::{Signals, default_sigpipe},
@@ -22,52 +23,74 @@ use crate::{
 /// The container's first process. Never returns into the runtime's code: it becomes the command,
 /// or reports why not and ends.
 pub(crate) fn main(
-    explain: Explain,
-    stack: &mut Stack,
-    process: &Process,
+    container: &mut Container,
     signals: &Signals,
     gate: Gate,
     mut report: Writer,
 ) -> ! {
+    let mut held = false;
     // A panic must end this process too, and must not look like success.
     let failure = catch_unwind(AssertUnwindSafe(|| {
-        let Err(failure) = live(explain, stack, process, signals, gate, &mut report);
+        let Err(failure) = live(container, signals, gate, &mut report, &mut held);
         failure
     }));
     let failure = failure.unwrap_or_else(|panic| Failure::new(125, panic_message(&*panic)));
-    report.failed(&failure);
+    let starter = container.stack.layers().find_map(|layer| layer.hold()).filter(|_| held);
+    match starter {
+        Some(hold) => hold.failed(&failure),
+        None => report.failed(&failure),
+    }
     exit_now(failure.code)
 }
 
 // ANCHOR: container-side
 fn live(
-    explain: Explain,
-    stack: &mut Stack,
-    process: &Process,
+    container: &mut Container,
     signals: &Signals,
     gate: Gate,
     report: &mut Writer,
-) -> Result<std::convert::Infallible, Failure> {
-    let failed =
-        |error: anyhow::Error| Failure::new(Failure::code_of(&error), format!("{error:#}"));
+    held: &mut bool,
+) -> Result<Infallible, Failure> {
+    let Container { stack, process, explain, outlives, .. } = container;
     die_with_host(report).map_err(failed)?;
     if !gate.wait() {
         exit_now(125); // the host's own error is the one that is told
     }
+    let exec = explain.at(Side::Container, "exec");
+    let mut command = None;
     for layer in stack.layers() {
         let explain = explain.at(Side::Container, layer.name());
         layer.enter(&explain).context(layer.name()).map_err(failed)?;
         if layer.reborn() {
             reborn(report).context(layer.name()).map_err(failed)?;
         }
-        // A change of user ids, which the layer may have made, has cleared this.
-        die_with_host(report).map_err(failed)?;
+        if let Some(hold) = layer.hold() {
+            command = Some(process.ready(&exec)?); // or nobody need start it
+            live_on().and_then(|()| report.held()).map_err(failed)?;
+            *held = true;
+            hold.wait().map_err(failed)?;
+        }
+        if !*held {
+            // A change of user ids, which the layer may have made, has cleared this.
+            die_with_host(report).map_err(failed)?;
+        }
     }
     signals.restore().map_err(failed)?;
     default_sigpipe().map_err(failed)?;
-    Err(process.exec(&explain.at(Side::Container, "exec")))
+    let command = match command {
+        Some(command) => command,
+        None => process.ready(&exec)?,
+    };
+    if *outlives {
+        live_on().map_err(failed)?;
+    }
+    Err(command.exec(&exec))
 }
 // ANCHOR_END: container-side
+
+fn failed(error: Error) -> Failure {
+    Failure::new(Failure::code_of(&error), format!("{error:#}"))
+}
 
 /// Asks the kernel to kill this process when the host's ends, even by SIGKILL. See
 /// PR_SET_PDEATHSIG(2const).
@@ -78,6 +101,11 @@ fn die_with_host(report: &Writer) -> Result<()> {
     poll(&mut fds, PollTimeout::ZERO).context("looking after the runtime")?;
     let gone = fds[0].revents().is_some_and(|events| events.contains(PollFlags::POLLERR));
     if gone { Err(anyhow!("the runtime is gone")) } else { Ok(()) }
+}
+
+/// Takes the wish back: it goes on when the runtime ends.
+fn live_on() -> Result<()> {
+    set_pdeathsig(None).context("asking to outlive the runtime")
 }
 
 /// Goes on in a new process that takes this one's place under the same parent.

@@ -31,7 +31,10 @@ pub struct Container {
     pub stack: Stack,
     /// What to execute.
     pub process: Process,
-    explain: Explain,
+    /// Whether the container goes on when the runtime's process ends; otherwise the kernel kills it
+    /// then. One that is held (see [`Hold`](crate::Hold)) goes on in any case.
+    pub outlives: bool,
+    pub(crate) explain: Explain,
     running: Option<Running>,
     ended: Vec<Box<Ended>>,
 }
@@ -65,7 +68,8 @@ impl Running {
 impl Container {
     /// A container without layers: just a process.
     pub fn new(process: Process, explain: Explain) -> Self {
-        Self { stack: Stack::default(), process, explain, running: None, ended: Vec::new() }
+        let (stack, ended) = (Stack::default(), Vec::new());
+        Self { stack, process, outlives: false, explain, running: None, ended }
     }
 
     /// Has `look` called by [`finish`](Self::finish) once the command has ended and before its layers
@@ -120,7 +124,7 @@ impl Container {
         let explain = self.explain.at(Side::Host, "namespaces");
         let Some(child) = clone3(&explain, self.stack.namespaces(), self.stack.born_into())? else {
             drop((opener, reports)); // the host's ends
-            child::main(self.explain, &mut self.stack, &self.process, signals, gate, reporter)
+            child::main(self, signals, gate, reporter)
         };
         drop((gate, reporter)); // the child's ends
         let mut born = Unfinished(Some(child));
@@ -141,6 +145,13 @@ impl Container {
     /// The first process, from `start` to `release`.
     pub fn running(&self) -> Option<&Running> {
         self.running.as_ref()
+    }
+
+    /// Leaves the container to itself: nothing is given back, since whoever is to do that knows it by
+    /// other means. Only for one that goes on without this process.
+    pub fn leave(mut self) {
+        self.running = None;
+        self.stack = Stack::default();
     }
 
     /// When the command has ended: looks at what it has left, and releases the layers.

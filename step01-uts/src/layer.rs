@@ -5,7 +5,7 @@ use std::{any::Any, os::fd::BorrowedFd};
 use anyhow::Result;
 use nix::{sched::CloneFlags, unistd::Pid};
 
-use crate::Explain;
+use crate::{Explain, Hold};
 
 /// One thing that sets a container apart from its host.
 ///
@@ -65,6 +65,12 @@ pub trait Layer: Any {
     /// joined by setns(2) holds only the children of the process that joined it.
     fn reborn(&self) -> bool {
         false
+    }
+
+    /// Whether the container is to stop here, after `enter`, until somebody starts it. The layers
+    /// above are entered then.
+    fn hold(&mut self) -> Option<&mut dyn Hold> {
+        None
     }
 
     /// Host, when the child is gone or never came: give everything back.

@@ -9,6 +9,7 @@
 //! | `layer.rs` | what a layer is: five hooks, and the stack they stand in |
 //! | `container.rs` | the driver: calls the hooks at their moments, on the host's side |
 //! | `child.rs` | the other side: what the container's first process does until `exec` |
+//! | `hold.rs` | a container that is made and waits for its start |
 //! | `process.rs` | the command: arguments, environment, working directory, `exec` |
 //! | `clone.rs` | `clone3`, and why the kernel might refuse it |
 //! | `explain.rs` | acting on the kernel, and saying so |
@@ -24,6 +25,7 @@ mod cli;
 pub mod clone;
 mod container;
 mod explain;
+mod hold;
 mod ipc;
 mod layer;
 mod process;
@@ -34,6 +36,7 @@ mod uts;
 pub use cli::{Args, Cli, Step, main, one_line};
 pub use container::{Container, Running};
 pub use explain::{Explain, Side, sh};
+pub use hold::Hold;
 pub use ipc::Ipc;
 pub use layer::{Layer, Stack};
 pub use process::{DEFAULT_PATH, Process};

@@ -3,7 +3,6 @@
 //! See execve(2), and environ(7) for how `PATH` is searched.
 
 use std::{
-    convert::Infallible,
     ffi::{CString, OsString},
     os::unix::{ffi::OsStrExt, fs::PermissionsExt},
     path::{Path, PathBuf},
@@ -45,16 +44,9 @@ impl Process {
         self.env.push((name, value));
     }
 
-    /// Becomes the command. Returns only if that fails, with the exit code that shells and Docker
-    /// use: 127 if there is no such command, 126 if it cannot be executed.
-    pub(crate) fn exec(&self, explain: &Explain) -> Failure {
-        match self.try_exec(explain) {
-            Ok(never) => match never {},
-            Err(failure) => failure,
-        }
-    }
-
-    fn try_exec(&self, explain: &Explain) -> Result<Infallible, Failure> {
+    /// Enters the working directory and finds the program. What may fail is the command's doing, and
+    /// has the exit code that shells and Docker use: 127 if there is no such command.
+    pub(crate) fn ready(&self, explain: &Explain) -> Result<Command, Failure> {
         if let Some(cwd) = &self.cwd {
             explain.say(sh(["cd".as_ref(), cwd.as_os_str()]));
             let failed = |why: String| {
@@ -66,15 +58,16 @@ impl Process {
             }
         }
         let program = self.find()?;
-        explain.say(format_args!("exec {}", sh(&self.args)));
-        let args = c_strings(self.args.iter().map(|arg| arg.as_bytes().to_vec()))?;
-        let env = c_strings(
-            self.env.iter().map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()].concat()),
-        )?;
-        let path = c_strings([program.as_os_str().as_bytes().to_vec()])?;
-        close_doors(self.preserve_fds)?;
-        let Err(errno) = execve(&path[0], &args, &env);
-        Err(refusal(&program, errno))
+        let env =
+            self.env.iter().map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()].concat());
+        Ok(Command {
+            path: c_string(program.as_os_str().as_bytes().into())?,
+            args: c_strings(self.args.iter().map(|arg| arg.as_bytes().to_vec()))?,
+            env: c_strings(env)?,
+            shown: sh(&self.args),
+            preserve_fds: self.preserve_fds,
+            program,
+        })
     }
 
     /// The file to execute: a name with a slash as it stands, any other by `PATH`.
@@ -92,8 +85,30 @@ impl Process {
         let found = files().find(|file| executable(file)).or_else(|| files().find(|f| f.is_file()));
         found.ok_or_else(|| {
             let (name, path) = (name.display(), path.to_string_lossy());
-            Failure::new(127, format!("exec: {name}: no such command in PATH ({path})"))
+            Failure::new(127, format!("exec: {name}: executable file not found in PATH ({path})"))
         })
+    }
+}
+
+/// A command that can be executed at once.
+pub(crate) struct Command {
+    program: PathBuf,
+    path: CString,
+    args: Vec<CString>,
+    env: Vec<CString>,
+    shown: String,
+    preserve_fds: u32,
+}
+
+impl Command {
+    /// Becomes the command. Returns only if that fails, with exit code 126 if it cannot be executed.
+    pub fn exec(&self, explain: &Explain) -> Failure {
+        explain.say(format_args!("exec {}", self.shown));
+        if let Err(failure) = close_doors(self.preserve_fds) {
+            return failure;
+        }
+        let Err(errno) = execve(&self.path, &self.args, &self.env);
+        refusal(&self.program, errno)
     }
 }
 
@@ -131,7 +146,7 @@ fn refusal(program: &Path, errno: Errno) -> Failure {
             127,
             format!("exec: {name}: its interpreter or dynamic loader is missing in the container"),
         ),
-        Errno::ENOENT => Failure::new(127, format!("exec: {name}: no such file")),
+        Errno::ENOENT => Failure::new(127, format!("exec: {name}: no such file or directory")),
         Errno::EACCES if program.is_dir() => {
             Failure::new(126, format!("exec: {name}: is a directory"))
         }
@@ -143,12 +158,12 @@ fn refusal(program: &Path, errno: Errno) -> Failure {
 }
 
 fn c_strings(all: impl IntoIterator<Item = Vec<u8>>) -> Result<Vec<CString>, Failure> {
-    all.into_iter()
-        .map(|bytes| {
-            CString::new(bytes).map_err(|e| {
-                let text = String::from_utf8_lossy(&e.into_vec()).replace('\0', "\\0");
-                Failure::new(125, format!("exec: {text:?} holds a zero byte"))
-            })
-        })
-        .collect()
+    all.into_iter().map(c_string).collect()
+}
+
+fn c_string(bytes: Vec<u8>) -> Result<CString, Failure> {
+    CString::new(bytes).map_err(|e| {
+        let text = String::from_utf8_lossy(&e.into_vec()).replace('\0', "\\0");
+        Failure::new(125, format!("exec: {text:?} holds a zero byte"))
+    })
 }

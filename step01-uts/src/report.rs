@@ -1,7 +1,8 @@
 //! How an error gets from the container to the person who started it.
 //!
 //! The container's first process writes to a close-on-exec pipe. If it gets as far as `exec`, the
-//! kernel closes the pipe and the host reads the end of file; anything before that is an error.
+//! kernel closes the pipe and the host reads the end of file; anything before that is an error, or
+//! says that the container waits for its start.
 
 use std::{
     fmt,
@@ -45,8 +46,8 @@ impl std::error::Error for Failure {}
 
 /// What the container's side has to say before it becomes the command.
 pub(crate) enum Report {
-    /// It is the command now.
-    Running,
+    /// It is the command now, or is held until it is started.
+    Made,
     /// Another process, a child of the same parent, has taken its place (see `child::reborn`).
     Reborn(Pid),
 }
@@ -63,6 +64,7 @@ pub(crate) struct Writer(File);
 // One message: a tag, then its bytes.
 const FAILED: u8 = b'E';
 const REBORN: u8 = b'P';
+const HELD: u8 = b'H';
 
 impl Writer {
     /// Says that nothing will come of this container. Where even that fails the host still sees
@@ -79,6 +81,10 @@ impl Writer {
         self.0.write_all(&text).context("writing to the report pipe")
     }
 
+    pub fn held(&mut self) -> Result<()> {
+        self.0.write_all(&[HELD]).context("writing to the report pipe")
+    }
+
     pub fn fd(&self) -> &File {
         &self.0
     }
@@ -89,9 +95,10 @@ impl Reader {
     pub fn next(&mut self) -> Result<Report> {
         let mut tag = [0];
         if self.0.read(&mut tag).context("reading the report pipe")? == 0 {
-            return Ok(Report::Running);
+            return Ok(Report::Made);
         }
         match tag[0] {
+            HELD => Ok(Report::Made),
             REBORN => {
                 let mut pid = [0; 4];
                 self.0.read_exact(&mut pid).context("reading the report pipe")?;

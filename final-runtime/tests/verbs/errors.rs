@@ -30,7 +30,7 @@ pub fn what_cannot_be_is_told_in_one_line(sandbox: &Sandbox) -> Result<()> {
     let text = lines.join("\n").replace(id.trim(), "ID");
     insta::assert_snapshot!(text, @r#"
     final-runtime: image: no such image: nosuch (there is always `base`, made of this host's tools)
-    final-runtime: exec: nosuch: no such command in PATH (/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin)
+    final-runtime: exec: nosuch: executable file not found in PATH (/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin)
     final-runtime: store: the name "a" is in use by container ID
     final-runtime: store: bad container name "a/b": expected a letter or digit, then letters, digits, '_', '.' or '-'
     final-runtime: store: no such container: nosuch

@@ -100,7 +100,7 @@ pub fn a_container_that_never_was_has_no_changes(place: &Place) -> Result<()> {
     let layer = place.layer("layer", &[])?;
     let run = place.on([&layer]).args(["--diff", "--commit", "place/new", "--", "/no/such"]);
     let line = run.output()?.error_line(127)?;
-    expect::equal("all it says", &line, "step07: exec: /no/such: no such file", READ)?;
+    expect::equal("all it says", &line, "step07: exec: /no/such: no such file or directory", READ)?;
     let left = place.at("").read_dir().context("the place")?.count();
     expect::equal("what is there", &left, 1, READ)
 }
