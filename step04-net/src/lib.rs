@@ -33,7 +33,7 @@ mod nft;
 mod nft_expr;
 mod pool;
 mod ports;
-mod rtnetlink;
+pub mod rtnetlink;
 mod rules;
 mod run_dir;
 mod subnet;

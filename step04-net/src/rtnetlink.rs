@@ -22,18 +22,20 @@ use nix::{errno::Errno, net::if_::if_nametoindex, sys::socket::SockProtocol, uni
 use crate::{Subnet, netlink::Netlink};
 
 /// A hardware address.
-pub(crate) type Mac = [u8; 6];
+pub type Mac = [u8; 6];
 
 /// The far end of a veth pair: `peer name NAME address MAC netns PID`.
-pub(crate) struct Peer {
+pub struct Peer {
+    /// Its name there.
     pub name: &'static str,
+    /// Its hardware address.
     pub mac: Mac,
     /// A process of the network namespace that it is made in.
     pub netns: Pid,
 }
 
 /// A socket to the kernel's links, addresses and routes, in one network namespace.
-pub(crate) struct Rtnetlink(Netlink);
+pub struct Rtnetlink(Netlink);
 
 impl Rtnetlink {
     /// For the network namespace that this process is in.
@@ -175,7 +177,7 @@ fn mtu(attribute: &LinkAttribute) -> Option<u32> {
 
 /// A route of IPv4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Route {
+pub struct Route {
     /// A subnet of length 0 is everywhere: this is a default route then.
     pub destination: Subnet,
     /// The number of the link that it leaves by, if that is one.

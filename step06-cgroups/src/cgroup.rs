@@ -32,6 +32,11 @@ pub struct Cgroup {
     pub manager: CgroupManager,
     /// What it is held to and asked about.
     pub controllers: Vec<Box<dyn Controller>>,
+    /// Whether the container sees its own group as the root of all.
+    pub namespace: bool,
+    /// Whether what is found in the place of its group was left by a runtime that was killed, and is
+    /// cleared away. Not where groups go on without a runtime that holds them.
+    pub recovers: bool,
     scope: Option<Scope>,
     group: Group,
     doors: Vec<Door>,
@@ -45,10 +50,17 @@ impl Cgroup {
             parent,
             manager: CgroupManager::default(),
             controllers,
+            namespace: true,
+            recovers: true,
             scope: None,
             group: Group::default(),
             doors: Vec::new(),
         }
+    }
+
+    /// Its group, once it is made.
+    pub fn group(&self) -> &Group {
+        &self.group
     }
 
     /// What the container has used so far.
@@ -136,6 +148,9 @@ impl Layer for Cgroup {
     }
 
     fn recover(&mut self, explain: &Explain) -> Result<()> {
+        if !self.recovers {
+            return Ok(());
+        }
         // The processes of a killed runtime were killed with it, but that may have been only now.
         let deadline = Instant::now() + Duration::from_millis(200);
         let parent = self.parent.clone().unwrap_or_default();
@@ -185,6 +200,9 @@ impl Layer for Cgroup {
 
     fn enter(&mut self, explain: &Explain) -> Result<()> {
         self.doors.iter_mut().try_for_each(|door| door.enter(explain))?;
+        if !self.namespace {
+            return Ok(());
+        }
         // Not before: the root of the namespace is the group that its maker is in at that moment.
         explain.act("unshare --cgroup", "making a cgroup namespace", || {
             unshare(CloneFlags::CLONE_NEWCGROUP)

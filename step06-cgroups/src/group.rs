@@ -40,6 +40,19 @@ pub struct Group {
     trees: Vec<Tree>,
 }
 
+/// Where a group is in one hierarchy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The dialect of its files.
+    pub version: Version,
+    /// What works in it.
+    pub controllers: Vec<String>,
+    /// Its directory.
+    pub dir: PathBuf,
+    /// The groups above that may have been made for it, the highest first.
+    pub above: Vec<PathBuf>,
+}
+
 /// The group in one hierarchy.
 struct Tree {
     hierarchy: Hierarchy,
@@ -91,6 +104,29 @@ impl Group {
         };
         let trees = Hierarchy::of(&first.to_string())?.into_iter().filter_map(tree).collect();
         Ok(Self { trees })
+    }
+
+    /// The group that was made here before, by another process.
+    pub fn at(places: Vec<Place>) -> Self {
+        let tree = |place: Place| {
+            let Place { version, controllers, dir, above } = place;
+            let (mount_point, own) = (dir.clone(), None);
+            let hierarchy = Hierarchy { version, controllers, mount_point, own };
+            let (top, files) = (dir.clone(), Files { version, dir });
+            Tree { hierarchy, files, top, above, lock: None }
+        };
+        Self { trees: places.into_iter().map(tree).collect() }
+    }
+
+    /// Where it is, for another process to find it again.
+    pub fn places(&self) -> Vec<Place> {
+        let place = |tree: &Tree| Place {
+            version: tree.files.version,
+            controllers: tree.hierarchy.controllers.clone(),
+            dir: tree.files.dir.clone(),
+            above: tree.above.clone(),
+        };
+        self.trees.iter().map(place).collect()
     }
 
     /// The files of the hierarchy in which `controller` works, if it is in one.

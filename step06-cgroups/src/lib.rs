@@ -85,7 +85,7 @@ pub use disk::OnDisk;
 pub use door::Door;
 pub use files::Files;
 pub use freezer::Freezer;
-pub use group::Group;
+pub use group::{Group, Place};
 pub use group_path::GroupPath;
 pub use hierarchy::{Hierarchy, Version};
 pub use hugetlb::{HugePages, HugeTlb};
