@@ -4,6 +4,8 @@
 //! | --- | --- |
 //! | `cli/` | one file a verb |
 //! | `layers/` | the layers that the steps do not have |
+//! | `spec/` | `config.json`, as the OCI runtime specification has it |
+//! | `oci/` | containers of bundles: created, started, deleted by separate commands |
 //! | `lifecycle/` | what is written down of a container, and who looks after it |
 //! | `archive/` | layers as archives: unpacking and packing |
 //! | `image/` | what containers are made from |
@@ -21,7 +23,9 @@ mod copy;
 pub mod image;
 mod layers;
 mod lifecycle;
+mod oci;
 mod own_binary;
 mod signal;
+pub mod spec;
 pub mod storage;
 mod store;

@@ -6,19 +6,18 @@ use std::{
 };
 
 use clap::{Parser, error::ErrorKind};
-use final_runtime::cli;
+use final_runtime::cli::{Cli, oci};
 use step07::{Failure, one_line};
 
 fn main() -> ExitCode {
-    let result = match cli::Cli::try_parse() {
-        Ok(cli) => cli.run(),
-        Err(error)
-            if error.kind() == ErrorKind::DisplayHelp
-                || error.kind() == ErrorKind::DisplayVersion =>
-        {
-            error.print().map(|()| 0).map_err(Into::into)
-        }
-        Err(error) => Err(Failure::new(125, one_line(&error)).into()),
+    let args: Vec<_> = std::env::args_os().collect();
+    let result = match oci::Cli::of(&args) {
+        Some(Ok(cli)) => return ExitCode::from(cli.run()),
+        Some(Err(error)) => told(&error),
+        None => match Cli::try_parse_from(args) {
+            Ok(cli) => cli.run(),
+            Err(error) => told(&error),
+        },
     };
     match result {
         Ok(code) => ExitCode::from(code),
@@ -27,5 +26,15 @@ fn main() -> ExitCode {
             let _ = writeln!(stderr(), "final-runtime: {error:#}");
             ExitCode::from(Failure::code_of(&error))
         }
+    }
+}
+
+/// What clap has to say instead of a command line: help, or what is wrong.
+fn told(error: &clap::Error) -> anyhow::Result<u8> {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            error.print().map(|()| 0).map_err(Into::into)
+        }
+        _ => Err(Failure::new(125, one_line(error)).into()),
     }
 }

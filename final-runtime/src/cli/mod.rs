@@ -14,6 +14,7 @@ mod inspect;
 mod kill;
 mod load;
 mod logs;
+pub mod oci;
 mod pause;
 mod prune;
 mod ps;

@@ -1,0 +1,176 @@
+//! The command line of an OCI runtime, as runc has it: one file a verb.
+//!
+//! Some of its verbs are also those of an engine (`run`, `exec`, `ps`, `kill`, `pause`, `update`).
+//! Which is meant, the container tells: one that was made from a bundle is this command line's, one
+//! that was made from an image is the other's. `run` is this one's with `--bundle`.
+
+mod create;
+mod delete;
+mod events;
+mod exec;
+mod features;
+mod kill;
+mod list;
+mod log;
+mod pause;
+mod ps;
+mod resume;
+mod run;
+mod spec;
+mod start;
+mod state;
+mod update;
+
+use std::{ffi::OsString, path::PathBuf};
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use step07::Failure;
+
+use crate::oci::{Container, Root, default_root};
+
+use log::{Format, Log};
+
+/// Run containers of bundles, as an OCI runtime.
+#[derive(Parser)]
+#[command(name = "final-runtime", bin_name = "final-runtime", version = VERSION, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// What engines look for after the name: the version of the specification.
+const VERSION: &str = concat!("version ", env!("CARGO_PKG_VERSION"), "\nspec: 1.3.0");
+
+/// What holds for every verb.
+#[derive(clap::Args)]
+pub struct Global {
+    /// Where containers are written down [default: /run/final-runtime]
+    #[arg(long, global = true, value_name = "DIR")]
+    root: Option<PathBuf>,
+
+    /// Write errors to a file rather than to standard error
+    #[arg(long, global = true, value_name = "FILE")]
+    log: Option<PathBuf>,
+
+    /// How they are written: text or json
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    log_format: Format,
+
+    /// Accepted for engines that pass it on
+    #[arg(long, global = true, hide = true)]
+    debug: bool,
+
+    /// Have control groups from systemd; cgroupsPath is SLICE:PREFIX:NAME
+    #[arg(long, global = true)]
+    systemd_cgroup: bool,
+
+    /// Whether control groups that may not be made are done without: true, false or auto
+    #[arg(long, global = true, value_name = "WHETHER", default_value = "auto",
+        num_args = 0..=1, default_missing_value = "true")]
+    rootless: String,
+
+    /// Tell each act on the kernel as the shell command that would do the same
+    #[arg(long, global = true)]
+    explain: bool,
+}
+
+impl Global {
+    fn root(&self) -> Root {
+        Root::new(self.root.clone().unwrap_or_else(default_root))
+    }
+
+    fn container(&self, id: &str) -> Result<Container> {
+        Container::find(&self.root(), id)
+    }
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    Create(create::Args),
+    Start(start::Args),
+    State(state::Args),
+    Kill(kill::Args),
+    Delete(delete::Args),
+    Run(run::Args),
+    Exec(Box<exec::Args>),
+    Ps(ps::Args),
+    List(list::Args),
+    Pause(pause::Args),
+    Resume(resume::Args),
+    Update(Box<update::Args>),
+    Events(events::Args),
+    Spec(spec::Args),
+    Features(features::Args),
+}
+
+impl Verb {
+    /// The container that a verb means which an engine has too.
+    fn of_both(&self) -> Option<&str> {
+        match self {
+            Self::Kill(args) => Some(&args.id),
+            Self::Exec(args) => Some(&args.id),
+            Self::Ps(args) => Some(&args.id),
+            Self::Pause(args) => Some(&args.id),
+            Self::Update(args) => Some(&args.id),
+            _ => None,
+        }
+    }
+}
+
+/// Prints JSON.
+fn print(value: &serde_json::Value) -> Result<u8> {
+    println!("{value:#}");
+    Ok(0)
+}
+
+/// The verbs that only an OCI runtime has.
+const OWN: [&str; 9] =
+    ["create", "start", "state", "delete", "list", "resume", "events", "spec", "features"];
+
+impl Cli {
+    /// What the arguments mean on this command line; `None`: they are meant for the other.
+    pub fn of(args: &[OsString]) -> Option<Result<Self, clap::Error>> {
+        let has = |words: &[&str]| args.iter().any(|arg| words.iter().any(|word| arg == word));
+        let cli = Self::try_parse_from(args);
+        match &cli {
+            // Which verb it was is not told by an error.
+            Err(_) => has(&OWN).then_some(cli),
+            Ok(Self { verb: Verb::Run(run), .. }) => run.names_a_bundle().then_some(cli),
+            Ok(Self { verb, global }) => match verb.of_both() {
+                Some(id) => global.root().find(id).is_ok().then_some(cli),
+                None => Some(cli),
+            },
+        }
+    }
+
+    /// Does what was asked, and says with which code the program is to end.
+    pub fn run(self) -> u8 {
+        let Self { global, verb } = self;
+        let result = match verb {
+            Verb::Create(args) => args.run(&global),
+            Verb::Start(args) => args.run(&global),
+            Verb::State(args) => args.run(&global),
+            Verb::Kill(args) => args.run(&global),
+            Verb::Delete(args) => args.run(&global),
+            Verb::Run(args) => args.run(&global),
+            Verb::Exec(args) => args.run(&global),
+            Verb::Ps(args) => args.run(&global),
+            Verb::List(args) => args.run(&global),
+            Verb::Pause(args) => args.run(&global),
+            Verb::Resume(args) => args.run(&global),
+            Verb::Update(args) => args.run(&global),
+            Verb::Events(args) => args.run(&global),
+            Verb::Spec(args) => args.run(&global),
+            Verb::Features(args) => args.run(),
+        };
+        result.unwrap_or_else(|error| {
+            let log = Log { file: global.log.as_deref(), format: global.log_format };
+            log.error(&format!("{error:#}"));
+            Failure::code_of(&error)
+        })
+    }
+}

@@ -1,0 +1,124 @@
+//! A container that is there: what is written down of it, and how it is now.
+
+use std::{
+    os::fd::{AsFd, OwnedFd},
+    path::PathBuf,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use nix::{errno::Errno, unistd::Pid};
+use step07::{clone::pidfd_open, signals::send};
+
+use super::{gate, place::Root, record::Record};
+use crate::{
+    lifecycle::record::{birth, load},
+    spec::{Config, Resources, State, Status, VERSION},
+};
+
+/// One container.
+pub struct Container {
+    /// Its state directory.
+    pub dir: PathBuf,
+    /// What is written down of it.
+    pub record: Record,
+}
+
+impl Container {
+    /// The one with this id.
+    pub fn find(root: &Root, id: &str) -> Result<Self> {
+        let dir = root.find(id)?;
+        let record = Record::load(&dir).with_context(|| format!("state: container {id}"))?;
+        Ok(Self { dir, record })
+    }
+
+    /// The configuration that it was made by.
+    pub fn config(&self) -> Result<Config> {
+        load(&self.dir.join("config.json")).context("state")
+    }
+
+    /// Where its root file system is on the host.
+    pub fn rootfs(&self) -> Result<PathBuf> {
+        let root = self.config()?.root.map(|root| root.path).unwrap_or_default();
+        Ok(self.record.bundle.join(root))
+    }
+
+    /// Holds it to other limits.
+    pub fn update(&self, _resources: &Resources, _explain: bool) -> Result<()> {
+        bail!("update: not yet")
+    }
+
+    /// How it is at this moment.
+    pub fn status(&self) -> Result<Status> {
+        Ok(match self.lives() {
+            false if self.record.pid == 0 => Status::Creating,
+            false => Status::Stopped,
+            true if gate::is_held(&self.dir) => Status::Created,
+            true if self.record.group().is_frozen()? => Status::Paused,
+            true => Status::Running,
+        })
+    }
+
+    /// The same with what else is told of it.
+    pub fn state(&self) -> Result<State> {
+        let status = self.status()?;
+        let pid = if status == Status::Stopped { 0 } else { self.record.pid };
+        Ok(State {
+            oci_version: VERSION.into(),
+            id: self.record.id.clone(),
+            status,
+            pid,
+            bundle: self.record.bundle.clone(),
+            annotations: self.config()?.annotations,
+        })
+    }
+
+    /// Whether its first process is there.
+    pub fn lives(&self) -> bool {
+        self.record.pid != 0 && birth(self.record.pid) == Some(self.record.birth)
+    }
+
+    /// Its first process while it lives: a descriptor that is no other process's.
+    pub fn pidfd(&self) -> Result<Option<OwnedFd>> {
+        if !self.lives() {
+            return Ok(None);
+        }
+        let pidfd = pidfd_open(Pid::from_raw(self.record.pid));
+        // It may have ended in between, and the number may be another's by now.
+        match self.lives() {
+            true => pidfd.map(Some).context("state: opening the container's pidfd"),
+            false => Ok(None),
+        }
+    }
+
+    /// Sends its first process a signal.
+    pub fn kill(&self, signal: i32) -> Result<()> {
+        let id = &self.record.id;
+        let Some(pidfd) = self.pidfd()? else { bail!("kill: container {id} is not running") };
+        match send(pidfd.as_fd(), signal) {
+            Err(Errno::ESRCH) => bail!("kill: container {id} is not running"),
+            sent => sent.with_context(|| format!("kill: sending signal {signal} to {id}")),
+        }
+    }
+
+    /// Sends a signal to everyone in its group.
+    pub fn kill_all(&self, signal: i32) -> Result<()> {
+        for pid in self.record.group().processes() {
+            let pidfd = pidfd_open(pid);
+            let still = self.record.group().processes().contains(&pid);
+            if let (Ok(pidfd), true) = (pidfd, still) {
+                let _ = send(pidfd.as_fd(), signal); // it may have ended by now
+            }
+        }
+        Ok(())
+    }
+
+    /// An error unless it runs, paused or not.
+    pub fn must_run(&self, doing: &str) -> Result<Status> {
+        let (status, id) = (self.status()?, &self.record.id);
+        ensure!(
+            matches!(status, Status::Running | Status::Paused | Status::Created),
+            "{doing}: container {id} is not running"
+        );
+        Ok(status)
+    }
+}

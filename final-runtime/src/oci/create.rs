@@ -1,0 +1,158 @@
+//! `create`: everything of a container but the command.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use nix::unistd::getuid;
+use step07::{Cgroup, Explain};
+
+use super::{
+    console::Console,
+    delete::delete,
+    gate::{self, StartGate},
+    place::{Place, Root},
+    record::Record,
+    stack::{self, Asked},
+};
+use crate::{
+    layers::terminal::Terminal,
+    lifecycle::{
+        record::{Keep, birth, now, save},
+        relay::Relay,
+        supervise::attend,
+    },
+    spec::{Config, load},
+};
+
+/// What `create` and `run` are asked for.
+#[derive(Clone, Debug)]
+pub struct Create {
+    /// Where `config.json` is.
+    pub bundle: PathBuf,
+    /// Where an engine waits for the terminal.
+    pub console_socket: Option<PathBuf>,
+    /// Where to write the first process's number.
+    pub pid_file: Option<PathBuf>,
+    /// What the command line says of the layers.
+    pub asked: Asked,
+    /// Whether each act on the kernel is told.
+    pub explain: bool,
+}
+
+/// A container that is made, by the process that made it.
+#[allow(dead_code)] // until hooks come
+pub struct Made {
+    /// Its state directory, held.
+    pub place: Place,
+    /// What is written down of it.
+    pub record: Record,
+    /// What it was made by.
+    pub config: Config,
+    /// Its layers, and its first process.
+    pub container: step07::Container,
+}
+
+/// Makes a container and leaves it at its gate.
+pub fn create(root: &Root, id: &str, create: &Create) -> Result<()> {
+    let made = make(root, id, create)?;
+    made.container.leave();
+    Ok(())
+}
+
+/// Makes a container and runs its command. Returns the command's exit code when it has ended and
+/// nothing is left of it; 0 at once if it is detached.
+pub fn run(root: &Root, id: &str, create: &Create, detach: bool, keep: bool) -> Result<u8> {
+    let Made { place, mut container, .. } = make(root, id, create)?;
+    let relay = match create.console_socket.is_none() && !detach {
+        true => Relay::new(&mut container.stack)?,
+        false => Relay::default(),
+    };
+    gate::let_through(&place.dir).context("start")?;
+    drop(place);
+    if detach {
+        container.leave();
+        return Ok(0);
+    }
+    let ended = attend(&container, relay)?;
+    container.leave();
+    if !keep {
+        delete(root, id, &Explain::new(create.explain))?;
+    }
+    Ok(ended.tell_rest()?.code())
+}
+
+/// Makes a container. If anything fails, nothing is left of it.
+pub fn make(root: &Root, id: &str, create: &Create) -> Result<Made> {
+    let bundle = fs::canonicalize(&create.bundle)
+        .with_context(|| format!("spec: finding the bundle {}", create.bundle.display()))?;
+    let config = load(&bundle)?;
+    let process = config.process.clone().context("spec: process: it is missing")?;
+    let console = console(process.terminal, create.console_socket.as_deref())?;
+    let place = root.claim(id)?;
+    match try_make(&place, id, bundle, &config, create, console.as_ref()) {
+        Ok((record, container)) => Ok(Made { place, record, config, container }),
+        Err(error) => {
+            let _ = place.remove(); // the first error is the one to tell
+            Err(error)
+        }
+    }
+}
+
+fn try_make(
+    place: &Place,
+    id: &str,
+    bundle: PathBuf,
+    config: &Config,
+    create: &Create,
+    console: Option<&Console>,
+) -> Result<(Record, step07::Container)> {
+    save(&place.dir.join("config.json"), config, Keep::Quick).context("state")?;
+    let mut record = Record {
+        id: id.into(),
+        bundle,
+        created: now(),
+        owner: getuid().as_raw(),
+        pid: 0,
+        birth: 0,
+        groups: Vec::new(),
+    };
+    let explain = Explain::new(create.explain);
+    let mut container = stack::container(config, &record, &create.asked, explain)?;
+    stack::hold(&mut container, StartGate::new(&place.dir)?, config, &record);
+    let pid = container.start()?.pid();
+    if let (Some(console), Some(terminal)) = (console, container.stack.get_mut::<Terminal>()) {
+        console.send(&terminal.take_pair()?.master)?;
+    }
+    record.pid = pid.as_raw();
+    record.birth = birth(record.pid).unwrap_or_default();
+    let cgroup = container.stack.get_mut::<Cgroup>();
+    let groups = cgroup.map(|cgroup| cgroup.group().places()).unwrap_or_default();
+    record.groups = groups.into_iter().map(Into::into).collect();
+    record.save(&place.dir).context("state")?;
+    if let Some(file) = &create.pid_file {
+        write_pid(file, record.pid)?;
+    }
+    Ok((record, container))
+}
+
+/// The engine that a terminal is for. Without one, it is the person's, and this process has to stay.
+fn console(terminal: bool, socket: Option<&Path>) -> Result<Option<Console>> {
+    match (terminal, socket) {
+        (true, Some(socket)) => Console::connect(socket).map(Some),
+        (false, Some(_)) => {
+            anyhow::bail!("terminal: --console-socket is for a process with a terminal")
+        }
+        (_, None) => Ok(None),
+    }
+}
+
+/// As a whole or not at all: an engine may look at any moment.
+pub fn write_pid(file: &Path, pid: i32) -> Result<()> {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let new = file.with_file_name(format!(".{name}.new"));
+    let write = || fs::write(&new, pid.to_string()).and_then(|()| fs::rename(&new, file));
+    write().with_context(|| format!("writing --pid-file {}", file.display()))
+}

@@ -1,0 +1,66 @@
+//! `delete`: what is left of a container that has ended is given back.
+
+use std::{os::fd::AsFd, time::Duration};
+
+use anyhow::{Context, Result, bail};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use step07::{Explain, signals::send};
+
+use super::{
+    container::Container,
+    place::{Place, Root},
+    record::Record,
+};
+use crate::spec::Status;
+
+/// How long a process that has been killed may take to end.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Deletes a container that has ended, or that has not begun.
+pub fn delete(root: &Root, id: &str, explain: &Explain) -> Result<()> {
+    let place = root.hold(id)?;
+    let container = Container::find(root, id)?;
+    match container.status()? {
+        Status::Stopped | Status::Creating => {}
+        Status::Created => end(&container)?,
+        Status::Running | Status::Paused => {
+            bail!("delete: container {id} is not stopped: kill it first, or use --force")
+        }
+    }
+    clear(place, &container.record, explain)
+}
+
+/// Deletes a container however it is; one that is not there is no error.
+pub fn force(root: &Root, id: &str, explain: &Explain) -> Result<()> {
+    let Ok(place) = root.hold(id) else { return Ok(()) };
+    match Container::find(root, id) {
+        Ok(container) => {
+            end(&container)?;
+            clear(place, &container.record, explain)
+        }
+        // A record that a crash has damaged: what it said is lost.
+        Err(_) => place.remove(),
+    }
+}
+
+/// Kills the first process and waits for its end. The kernel kills the rest of its PID namespace.
+fn end(container: &Container) -> Result<()> {
+    let Some(pidfd) = container.pidfd()? else { return Ok(()) };
+    let _ = send(pidfd.as_fd(), libc::SIGKILL); // it may have ended by now
+    let _ = container.record.group().thaw(&Explain::new(false));
+    let patience = PollTimeout::try_from(PATIENCE).unwrap_or(PollTimeout::MAX);
+    match poll(&mut [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)], patience)? {
+        0 => bail!("delete: process {} does not die", container.record.pid),
+        _ => Ok(()),
+    }
+}
+
+fn clear(place: Place, record: &Record, explain: &Explain) -> Result<()> {
+    let mut group = record.group();
+    let explain = explain.at(step07::Side::Host, "cgroup");
+    if !group.processes().is_empty() {
+        group.kill(&explain).context("cgroup")?; // without a PID namespace nobody else did
+    }
+    group.remove(&explain).context("cgroup")?;
+    place.remove()
+}

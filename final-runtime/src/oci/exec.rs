@@ -1,0 +1,89 @@
+//! `exec`: one more process in a container.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail, ensure};
+use step07::{Container, Explain};
+
+use super::{console::Console, container, create::write_pid, stack};
+use crate::{
+    layers::{join::Join, session::Session, terminal::Terminal},
+    lifecycle::{relay::Relay, supervise::attend},
+    spec::{Process, Status},
+};
+
+/// What `exec` is asked for.
+#[derive(Clone, Debug)]
+pub struct Exec {
+    /// The process, as `--process` or the flags describe it.
+    pub process: Process,
+    /// Where an engine waits for the terminal.
+    pub console_socket: Option<PathBuf>,
+    /// Where to write its number.
+    pub pid_file: Option<PathBuf>,
+    /// That it goes on without the runtime.
+    pub detach: bool,
+    /// How many descriptors it inherits beyond the first three.
+    pub preserve_fds: u32,
+    #[allow(dead_code)] // until resources come
+    /// Groups below the container's own that it is in, `[CONTROLLER:]PATH`.
+    pub cgroup: Vec<String>,
+    /// That a paused container is joined too, and the process stands still with it.
+    pub ignore_paused: bool,
+    /// Whether each act on the kernel is told.
+    pub explain: bool,
+}
+
+impl Exec {
+    /// Runs it, and returns its exit code; 0 at once if it is detached.
+    pub fn run(&self, target: &container::Container) -> Result<u8> {
+        let id = &target.record.id;
+        let status = target.must_run("exec")?;
+        if status == Status::Paused && !self.ignore_paused {
+            bail!("exec: container {id} is paused: resume it first");
+        }
+        ensure!(
+            self.console_socket.is_none() || self.process.terminal,
+            "terminal: --console-socket is for a process with a terminal"
+        );
+        ensure!(
+            !(self.detach && self.process.terminal && self.console_socket.is_none()),
+            "terminal: a detached process with a terminal needs --console-socket"
+        );
+        let console = self.console_socket.as_deref().map(Console::connect).transpose()?;
+        let mut made = self.make(target)?;
+        let pid = made.start()?.pid().as_raw();
+        if let (Some(console), Some(terminal)) = (&console, made.stack.get_mut::<Terminal>()) {
+            console.send(&terminal.take_pair()?.master)?;
+        }
+        if let Some(file) = &self.pid_file {
+            write_pid(file, pid)?;
+        }
+        if self.detach {
+            made.leave();
+            return Ok(0);
+        }
+        let relay = match &console {
+            Some(_) => Relay::default(),
+            None => Relay::new(&mut made.stack)?,
+        };
+        let ended = attend(&made, relay)?;
+        made.finish()?;
+        Ok(ended.tell_rest()?.code())
+    }
+
+    fn make(&self, target: &container::Container) -> Result<Container> {
+        let pidfd = target.pidfd()?.context("exec: the container has ended")?;
+        let process = stack::command(&self.process, self.preserve_fds);
+        let mut made = Container::new(process, Explain::new(self.explain));
+        made.outlives = self.detach;
+        made.stack.top(Join::new(target.record.pid, pidfd));
+        if self.process.terminal {
+            made.stack.top(Terminal::new(true, self.process.user.uid, false));
+        } else {
+            made.stack.top(Session);
+        }
+        made.stack.top(stack::capabilities(&self.process)?);
+        Ok(made)
+    }
+}
