@@ -5,7 +5,7 @@
 
 use std::{fmt, str::FromStr};
 
-use anyhow::{Error, Result, bail};
+use anyhow::{Context, Error, Result, bail};
 
 /// Devices, and what a group may do with them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +68,15 @@ impl Access {
     /// Whether there is nothing in it.
     pub fn is_empty(self) -> bool {
         self.0 == 0
+    }
+}
+
+impl FromStr for Access {
+    type Err = Error;
+
+    /// Some of `rwm`, each at most once.
+    fn from_str(text: &str) -> Result<Self> {
+        acts(text).with_context(|| format!("access {text:?}: expected some of rwm"))
     }
 }
 

@@ -31,9 +31,14 @@ impl<T> OnDisk<T> {
     }
 }
 
-/// The numbers of the disk whose device is at `path`: `MAJOR:MINOR`, as groups' files have it.
+/// The numbers of the disk whose device is at `path`: `MAJOR:MINOR`, as groups' files have it. Where
+/// only these are known, `/sys/dev/block/MAJOR:MINOR` is a path too.
 pub fn number(path: &Path) -> Result<String> {
     let shown = path.display();
+    if let Ok(number) = path.strip_prefix("/sys/dev/block") {
+        fs::metadata(path).with_context(|| shown.to_string())?;
+        return Ok(number.display().to_string());
+    }
     let device = fs::metadata(path).with_context(|| shown.to_string())?;
     if !device.file_type().is_block_device() {
         bail!("{shown} is no disk (no block device)");

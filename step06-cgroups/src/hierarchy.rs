@@ -18,7 +18,7 @@ use nix::unistd::{AccessFlags, eaccess};
 use crate::Controller;
 
 /// The two dialects of the files in a group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Version {
     /// One tree a controller, limits such as `memory.limit_in_bytes`.
     V1,

@@ -32,7 +32,7 @@ pub fn add(layer: &mut Mount, hierarchies: &[Hierarchy]) {
 
 /// One directory for each controller, so that one that shares its hierarchy with another is found
 /// under its own name too.
-fn names(hierarchy: &Hierarchy) -> Vec<&str> {
+pub fn names(hierarchy: &Hierarchy) -> Vec<&str> {
     match hierarchy.version {
         Version::V1 => {
             hierarchy.controllers.iter().map(|name| name.trim_start_matches("name=")).collect()

@@ -10,9 +10,10 @@ use std::{
         fd::{AsFd, AsRawFd, OwnedFd},
         unix::fs::MetadataExt,
     },
+    path::{Component, Path, PathBuf},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use nix::{
     errno::Errno,
     sched::CloneFlags,
@@ -35,6 +36,9 @@ const NAMESPACES: [(&str, CloneFlags); 7] = [
 /// The bottom layer of `exec`: everything that the steps' layers made for the container's first
 /// process, this process goes into.
 pub struct Join {
+    /// Groups below the container's own to be in: a path, and the controller in whose hierarchy that
+    /// is, or none for all.
+    pub below: Vec<(Option<String>, PathBuf)>,
     pid: Pid,
     pidfd: OwnedFd,
     prepared: Option<Prepared>,
@@ -48,7 +52,7 @@ struct Prepared {
 impl Join {
     /// The container whose first process has this number and this descriptor.
     pub fn new(pid: i32, pidfd: OwnedFd) -> Self {
-        Self { pid: Pid::from_raw(pid), pidfd, prepared: None }
+        Self { below: Vec::new(), pid: Pid::from_raw(pid), pidfd, prepared: None }
     }
 
     /// Those of the container's namespaces that this process is not in already: a process cannot
@@ -75,7 +79,7 @@ impl Layer for Join {
 
     fn prepare(&mut self, _explain: &Explain) -> Result<()> {
         let namespaces = self.foreign_namespaces()?;
-        let cgroups = open_cgroups(self.pid)?;
+        let cgroups = open_cgroups(self.pid, &self.below)?;
         // All that was found by the number was the container's if it has not ended by now.
         send(self.pidfd.as_fd(), 0).context("looking after the container")?;
         self.prepared = Some(Prepared { namespaces, cgroups });
@@ -125,7 +129,7 @@ impl Layer for Join {
 /// sees the host's. A thread's file (`tasks`) where there is one: it spares the wait that moving
 /// all threads of a process takes. Groups that this process is in already are left out: an
 /// ordinary user's container may be in the user's own.
-fn open_cgroups(pid: Pid) -> Result<Vec<(String, File)>> {
+fn open_cgroups(pid: Pid, below: &[(Option<String>, PathBuf)]) -> Result<Vec<(String, File)>> {
     let own: Vec<_> = Hierarchy::all()?.into_iter().map(|hierarchy| hierarchy.own).collect();
     let mut open = Vec::new();
     for hierarchy in Hierarchy::of(&pid.to_string())? {
@@ -133,13 +137,29 @@ fn open_cgroups(pid: Pid) -> Result<Vec<(String, File)>> {
             Version::V1 => "tasks",
             Version::V2 => "cgroup.procs",
         };
+        let here = |(of, _): &&(Option<String>, _)| {
+            of.as_ref().is_none_or(|of| hierarchy.has(of) || of.is_empty())
+        };
+        let below = below.iter().rfind(here).map_or(Path::new(""), |(_, path)| path);
         let (false, Some(group)) = (own.contains(&hierarchy.own), hierarchy.own) else { continue };
-        let file = group.join(file);
+        let file = group.join(below).join(file);
         let doing = || format!("opening {}", file.display());
         let opened = File::options().write(true).open(&file).with_context(doing)?;
         open.push((file.display().to_string(), opened));
     }
     Ok(open)
+}
+
+/// `[CONTROLLER:]PATH`, a path that leads no way but down.
+pub fn below(text: &str) -> Result<(Option<String>, PathBuf)> {
+    let (controller, path) = match text.split_once(':') {
+        Some((controller, path)) => (Some(controller.to_string()), path),
+        None => (None, text),
+    };
+    let path = Path::new(path.trim_start_matches('/'));
+    let down = path.components().all(|part| matches!(part, Component::Normal(_)));
+    ensure!(down, "join: --cgroup {text:?}: expected [CONTROLLER:]PATH without `..`");
+    Ok((controller, path.into()))
 }
 
 /// nix's `setns` takes one namespace; a pidfd takes several.

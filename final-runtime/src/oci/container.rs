@@ -7,9 +7,9 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use nix::{errno::Errno, unistd::Pid};
-use step07::{clone::pidfd_open, signals::send};
+use step07::{Explain, Side, clone::pidfd_open, signals::send};
 
-use super::{gate, place::Root, record::Record};
+use super::{gate, limits, place::Root, record::Record};
 use crate::{
     lifecycle::record::{birth, load},
     spec::{Config, Resources, State, Status, VERSION},
@@ -43,8 +43,11 @@ impl Container {
     }
 
     /// Holds it to other limits.
-    pub fn update(&self, _resources: &Resources, _explain: bool) -> Result<()> {
-        bail!("update: not yet")
+    pub fn update(&self, resources: &Resources, explain: &Explain) -> Result<()> {
+        self.must_run("update")?;
+        let explain = explain.at(Side::Host, "cgroup");
+        let changes = limits::changes(resources)?;
+        self.record.group().limit(&explain, &changes).context("cgroup")
     }
 
     /// How it is at this moment.

@@ -7,7 +7,11 @@ use step07::{Container, Explain};
 
 use super::{console::Console, container, create::write_pid, stack};
 use crate::{
-    layers::{join::Join, session::Session, terminal::Terminal},
+    layers::{
+        join::{Join, below},
+        session::Session,
+        terminal::Terminal,
+    },
     lifecycle::{relay::Relay, supervise::attend},
     spec::{Process, Status},
 };
@@ -25,7 +29,6 @@ pub struct Exec {
     pub detach: bool,
     /// How many descriptors it inherits beyond the first three.
     pub preserve_fds: u32,
-    #[allow(dead_code)] // until resources come
     /// Groups below the container's own that it is in, `[CONTROLLER:]PATH`.
     pub cgroup: Vec<String>,
     /// That a paused container is joined too, and the process stands still with it.
@@ -77,7 +80,9 @@ impl Exec {
         let process = stack::command(&self.process, self.preserve_fds);
         let mut made = Container::new(process, Explain::new(self.explain));
         made.outlives = self.detach;
-        made.stack.top(Join::new(target.record.pid, pidfd));
+        let mut join = Join::new(target.record.pid, pidfd);
+        join.below = self.cgroup.iter().map(|text| below(text)).collect::<Result<_>>()?;
+        made.stack.top(join);
         if self.process.terminal {
             made.stack.top(Terminal::new(true, self.process.user.uid, false));
         } else {

@@ -23,6 +23,7 @@
 //! | `gate.rs` | the gate between `create` and `start` |
 //! | `stack.rs` | the layers that a configuration asks for |
 //! | `mounts.rs` | its mounts |
+//! | `groups.rs` `limits.rs` | its control group, and what that holds it to |
 //! | `create.rs` `start.rs` `delete.rs` `exec.rs` | the commands that change something |
 //! | `container.rs` | a container that is there: its status, its process |
 //! | `console.rs` | handing a terminal to an engine |
@@ -33,6 +34,8 @@ mod create;
 mod delete;
 mod exec;
 mod gate;
+mod groups;
+mod limits;
 mod mounts;
 mod place;
 mod record;

@@ -18,7 +18,7 @@ use step07::{
     Propagation, Range, UserNamespace, Userns, Uts,
 };
 
-use super::{gate::StartGate, mounts, record::Record};
+use super::{gate::StartGate, groups, mounts, record::Record};
 use crate::{
     layers::{loopback::Loopback, session::Session, terminal::Terminal},
     spec::{Config, Linux, Namespace, NamespaceKind},
@@ -52,7 +52,10 @@ pub fn container(
     if is_new(&linux, NamespaceKind::User) {
         stack.top(user(&linux));
     }
-    stack.top(cgroup(config, &linux, record, asked)?);
+    let mut cgroup = groups::layer(&linux, &record.id, asked.systemd_cgroup)?;
+    cgroup.namespace = is_new(&linux, NamespaceKind::Cgroup);
+    let mount = mount(config, &linux, record, &cgroup)?;
+    stack.top(cgroup);
     if is_new(&linux, NamespaceKind::Uts) {
         let name = |name: &Option<String>| name.clone().filter(|name| !name.is_empty());
         stack.top(Uts { hostname: name(&config.hostname), domainname: name(&config.domainname) });
@@ -69,7 +72,7 @@ pub fn container(
     if is_new(&linux, NamespaceKind::Mount) {
         stack.top(Propagation);
     }
-    stack.top(mount(config, &linux, record)?);
+    stack.top(mount);
     if process.terminal {
         stack.top(Terminal::new(true, process.user.uid, true));
     } else {
@@ -115,15 +118,7 @@ fn user(linux: &Linux) -> UserNamespace {
     UserNamespace::new(Userns::Maps(maps))
 }
 
-fn cgroup(_config: &Config, linux: &Linux, record: &Record, _asked: &Asked) -> Result<Cgroup> {
-    let mut cgroup = Cgroup::new(&record.id, None, step07::Limits::default().controllers());
-    cgroup.manager = step07::CgroupManager::Cgroupfs;
-    cgroup.recovers = false;
-    cgroup.namespace = is_new(linux, NamespaceKind::Cgroup);
-    Ok(cgroup)
-}
-
-fn mount(config: &Config, linux: &Linux, record: &Record) -> Result<Mount> {
+fn mount(config: &Config, linux: &Linux, record: &Record, cgroup: &Cgroup) -> Result<Mount> {
     let root = config.root.as_ref().context("spec: root: it is missing")?;
     let mut mount = Mount {
         rootfs: record.bundle.join(&root.path),
@@ -134,7 +129,15 @@ fn mount(config: &Config, linux: &Linux, record: &Record) -> Result<Mount> {
         ..Mount::default()
     };
     for one in &config.mounts {
-        mount.mounts.extend(mounts::mount_point(one, &record.bundle)?);
+        match one.kind.as_deref() {
+            Some("cgroup" | "cgroup2") => {
+                mount.mounts.extend(groups::mounts(one, cgroup)?);
+                if groups::is_read_only(one) {
+                    mount.read_only_paths.push(one.destination.clone());
+                }
+            }
+            _ => mount.mounts.extend(mounts::mount_point(one, &record.bundle)?),
+        }
     }
     Ok(mount)
 }

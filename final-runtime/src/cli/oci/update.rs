@@ -3,6 +3,7 @@
 use std::{fs::File, io::stdin, path::PathBuf};
 
 use anyhow::{Context, Result};
+use step07::Explain;
 
 use super::Global;
 use crate::spec::{Resources, load_resources};
@@ -21,7 +22,7 @@ pub struct Args {
 impl Args {
     pub fn run(self, global: &Global) -> Result<u8> {
         let container = global.container(&self.id)?;
-        container.update(&self.asked()?, global.explain)?;
+        container.update(&self.asked()?, &Explain::new(global.explain))?;
         Ok(0)
     }
 

@@ -1,0 +1,112 @@
+//! `linux.cgroupsPath`: which control group is a container's own, and how the container sees it.
+//!
+//! See "Control groups" in config-linux.md of the OCI runtime specification. A path is below the
+//! root of each hierarchy; with systemd it is `SLICE:PREFIX:NAME`, and the group is a scope.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use step07::{
+    Cgroup, CgroupManager, GroupPath, Hierarchy, MountPoint, Source, Version,
+    mount_api::Attributes, view::names,
+};
+
+use super::limits;
+use crate::spec::{Linux, Mount};
+
+/// The layer for a container's group.
+pub fn layer(linux: &Linux, id: &str, systemd: bool) -> Result<Cgroup> {
+    let path = linux.cgroups_path.as_deref().unwrap_or_default();
+    let resources = linux.resources.clone().unwrap_or_default();
+    let controllers = limits::controllers(&resources)?;
+    let mut cgroup = match systemd {
+        true => {
+            let (slice, name) = scope(path, id)?;
+            let mut cgroup = Cgroup::new(&name, slice, controllers);
+            cgroup.manager = CgroupManager::Systemd;
+            cgroup
+        }
+        false => {
+            let (parent, name) = plain(path, id)?;
+            let mut cgroup = Cgroup::new(&name, Some(parent), controllers);
+            cgroup.manager = CgroupManager::Cgroupfs;
+            cgroup
+        }
+    };
+    cgroup.recovers = false;
+    Ok(cgroup)
+}
+
+/// The groups above, and the name of its own.
+fn plain(path: &str, id: &str) -> Result<(GroupPath, String)> {
+    let path = path.trim_matches('/');
+    if path.is_empty() {
+        return Ok((GroupPath::default(), id.into()));
+    }
+    let (above, name) = path.rsplit_once('/').map_or((None, path), |(a, name)| (Some(a), name));
+    let whole: Result<GroupPath> = path.parse();
+    whole.with_context(|| format!("cgroup: linux.cgroupsPath {path:?}"))?;
+    let above = above.map_or(Ok(GroupPath::none()), str::parse)?;
+    Ok((above, name.into()))
+}
+
+/// The slice, if one is named, and the scope's name.
+fn scope(path: &str, id: &str) -> Result<(Option<GroupPath>, String)> {
+    let parts: Vec<_> = path.split(':').collect();
+    let (slice, prefix, name) = match parts[..] {
+        [""] => return Ok((None, id.into())),
+        [slice, prefix, name] => (slice, prefix, name),
+        _ => bail!("cgroup: linux.cgroupsPath {path:?}: expected SLICE:PREFIX:NAME for systemd"),
+    };
+    let slice = Some(slice).filter(|slice| !slice.is_empty()).map(str::parse).transpose()?;
+    let name = if prefix.is_empty() { name.into() } else { format!("{prefix}-{name}") };
+    Ok((slice, name))
+}
+
+/// What a container finds at `/sys/fs/cgroup`, or wherever a mount of type `cgroup` is asked for: its
+/// own groups, bound from where they are. (A new mount of a cgroup file system shows the same within
+/// a cgroup namespace, and all of the host's without; and it takes milliseconds.)
+pub fn mounts(mount: &Mount, cgroup: &Cgroup) -> Result<Vec<MountPoint>> {
+    let all = Hierarchy::all().context("cgroup")?;
+    let parent = cgroup.parent.clone().unwrap_or_default();
+    let options = mount.options.join(",");
+    let at = |source: Source, target: &Path| {
+        let mut point = MountPoint::bind("", target);
+        point.options(&options);
+        (point.source, point.attributes.recursive) = (source, false);
+        point
+    };
+    let bound = |one: &Hierarchy, target: &Path| match (one.top(), cgroup.manager) {
+        (Some(top), CgroupManager::Cgroupfs) => {
+            at(Source::Bind { path: parent.of(&top, &cgroup.id), recursive: false }, target)
+        }
+        // Its own is had from systemd, or is the caller's: where that is, only the kernel knows.
+        (top, _) => {
+            let path = one.own.clone().or(top).unwrap_or_else(|| one.mount_point.clone());
+            at(Source::Bind { path, recursive: false }, target)
+        }
+    };
+    let target = mount.destination.as_path();
+    match &all[..] {
+        [] => Ok(Vec::new()),
+        [only] if only.version == Version::V2 => Ok(vec![bound(only, target)]),
+        many => {
+            let mut points = vec![
+                MountPoint::new("tmpfs", target, "nosuid,nodev,noexec,mode=755").named("cgroup"),
+            ];
+            for one in many {
+                for name in names(one) {
+                    points.push(bound(one, &target.join(name)));
+                }
+            }
+            Ok(points)
+        }
+    }
+}
+
+/// Whether what is mounted there is not to be written to.
+pub fn is_read_only(mount: &Mount) -> bool {
+    let mut point = MountPoint::bind("", &mount.destination);
+    point.options(&mount.options.join(","));
+    point.attributes.set & Attributes::READ_ONLY.set != 0
+}
