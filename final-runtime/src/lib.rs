@@ -29,3 +29,5 @@ mod signal;
 pub mod spec;
 pub mod storage;
 mod store;
+
+pub use layers::seccomp;

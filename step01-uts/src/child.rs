@@ -84,7 +84,13 @@ fn live(
     if *outlives {
         live_on().map_err(failed)?;
     }
-    Err(command.exec(&exec))
+    let seal = || {
+        stack.layers().try_for_each(|layer| {
+            let explain = explain.at(Side::Container, layer.name());
+            layer.seal(&explain).context(layer.name()).map_err(failed)
+        })
+    };
+    Err(command.exec(&exec, seal))
 }
 // ANCHOR_END: container-side
 

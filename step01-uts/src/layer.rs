@@ -19,7 +19,7 @@ use crate::{Explain, Hold};
 ///    clone3(all namespaces) ───────▶ born, held at a gate
 ///    attach(child)
 ///    open the gate ────────────────▶ enter
-///                                    exec(command)
+///                                    seal, exec(command)
 ///    wait
 ///    release
 /// ```
@@ -58,6 +58,12 @@ pub trait Layer: Any {
     ///
     /// This is another process: what it changes in `self` the host's side never sees.
     fn enter(&mut self, _explain: &Explain) -> Result<()> {
+        Ok(())
+    }
+
+    /// Container, when all is ready for execve(2) and nothing else is left to do: give up what
+    /// that took. A failure may have no way left to be told.
+    fn seal(&mut self, _explain: &Explain) -> Result<()> {
         Ok(())
     }
 

@@ -6,7 +6,7 @@
 //! | file | subject |
 //! | --- | --- |
 //! | `uts.rs`, `ipc.rs` | the two layers of this step |
-//! | `layer.rs` | what a layer is: five hooks, and the stack they stand in |
+//! | `layer.rs` | what a layer is: its hooks, and the stack they stand in |
 //! | `container.rs` | the driver: calls the hooks at their moments, on the host's side |
 //! | `child.rs` | the other side: what the container's first process does until `exec` |
 //! | `hold.rs` | a container that is made and waits for its start |

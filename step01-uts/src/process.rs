@@ -102,9 +102,10 @@ pub(crate) struct Command {
 
 impl Command {
     /// Becomes the command. Returns only if that fails, with exit code 126 if it cannot be executed.
-    pub fn exec(&self, explain: &Explain) -> Failure {
+    /// `seal` is done when nothing is left to do but the one system call.
+    pub fn exec(&self, explain: &Explain, seal: impl FnOnce() -> Result<(), Failure>) -> Failure {
         explain.say(format_args!("exec {}", self.shown));
-        if let Err(failure) = close_doors(self.preserve_fds) {
+        if let Err(failure) = close_doors(self.preserve_fds).and_then(|()| seal()) {
             return failure;
         }
         let Err(errno) = execve(&self.path, &self.args, &self.env);

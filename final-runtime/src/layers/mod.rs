@@ -3,6 +3,7 @@
 pub mod join;
 pub mod loopback;
 pub mod rootfs;
+pub mod seccomp;
 pub mod session;
 pub mod stdio;
 pub mod terminal;

@@ -20,6 +20,7 @@ mod linux;
 mod load;
 mod process;
 mod resources;
+pub mod seccomp;
 mod state;
 mod template;
 
