@@ -13,6 +13,8 @@ mod pause;
 mod run;
 #[path = "verbs/scene.rs"]
 mod scene;
+#[path = "verbs/seccomp.rs"]
+mod seccomp;
 #[path = "verbs/stats.rs"]
 mod stats;
 #[path = "verbs/systemd.rs"]
@@ -29,6 +31,7 @@ use errors::*;
 use killed::*;
 use pause::*;
 use run::*;
+use seccomp::*;
 use stats::*;
 use systemd::*;
 use terminal::*;
@@ -97,6 +100,13 @@ conformance::checkpoint! {
     stats_follow_a_container_to_its_end: [Filesystem("overlay")],
     stats_stay_in_place_on_a_terminal: [Filesystem("overlay")],
     what_nobody_counts_is_told: [Filesystem("overlay"), UserNamespaces],
+
+    // seccomp.rs
+    the_default_profile_keeps_calls_away: [Root, Filesystem("overlay")],
+    a_profile_is_what_its_file_says: [Root, Filesystem("overlay")],
+    a_filter_need_allow_nothing_but_the_command: [Root, Filesystem("overlay")],
+    an_agent_decides_about_calls: [Root, Filesystem("overlay")],
+    bad_profiles_are_told_in_one_line: [Filesystem("overlay")],
 
     // systemd.rs
     a_container_lives_in_a_scope_of_systemds:

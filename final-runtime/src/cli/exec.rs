@@ -3,7 +3,7 @@
 use std::{ffi::OsString, path::PathBuf};
 
 use anyhow::{Result, ensure};
-use step07::{Container, Explain, Process, Variable};
+use step07::{Capabilities, Container, Explain, Process, Variable};
 
 use crate::{
     account::{self, Wanted},
@@ -120,6 +120,7 @@ impl Args {
         process.cwd = self.workdir.or(cwd).or(Some("/".into()));
 
         let capabilities = record.config.user.layer(user);
+        let seccomp = record.config.seccomp.layer(&record.config.id, &capabilities)?;
         let mut container = Container::new(process, Explain::new(self.explain));
         container.stack.top(Join::new(pid, pidfd));
         if self.tty {
@@ -128,6 +129,9 @@ impl Args {
             container.stack.top(Stdio::new(self.interactive));
         }
         container.stack.top(capabilities);
+        if let Some(filter) = seccomp {
+            container.stack.below::<Capabilities>(filter);
+        }
         Ok(container)
     }
 }

@@ -15,7 +15,7 @@ use step07::{
 use crate::{
     account::{Account, Wanted},
     image::{Image, volumes},
-    layers::{rootfs, stdio::Stdio, terminal::Terminal},
+    layers::{rootfs, seccomp::Choice, stdio::Stdio, terminal::Terminal},
     lifecycle::{
         container::Held,
         detach::{Side, detach},
@@ -89,6 +89,11 @@ pub struct Args {
     #[arg(long, value_name = "SIGNAL", value_parser = stop_signal)]
     stop_signal: Option<SignalNumber>,
 
+    /// Which system calls it may make: seccomp=FILE has a profile, seccomp=unconfined means all of
+    /// them [default: a profile like Docker's]
+    #[arg(long, value_name = "seccomp=…", value_parser = Choice::of_flag)]
+    security_opt: Option<Choice>,
+
     /// What it is made from: `base` is made of this host's own tools
     image: String,
 
@@ -160,6 +165,10 @@ impl Args {
         let at_terminal = at_terminal && !self.detach;
         let tty = self.tty || at_terminal;
         connect(&mut container, tty, self.interactive || at_terminal);
+        let seccomp = self.security_opt.unwrap_or_default();
+        if let Some(filter) = seccomp.layer(&id, capabilities(&mut container))? {
+            container.stack.below::<Capabilities>(filter);
+        }
 
         let places = execution.volumes(&asked.taken());
         let stop_signal =
@@ -167,6 +176,7 @@ impl Args {
         let mut config = config(&mut container, image, asked, id);
         (config.hostname, config.tty, config.auto_remove) = (hostname, tty, self.rm);
         (config.stop_signal, config.image_top) = (stop_signal, top);
+        config.seccomp = seccomp;
         config.name = self.name.unwrap_or(config.name);
         let volumes = store.containers.dir(&config.id).join("volumes");
         config.volumes.extend(places.iter().enumerate().map(|(number, place)| Volume {
@@ -325,6 +335,7 @@ fn config(container: &mut Container, image: Image, asked: Asked, id: String) -> 
         cwd: process.cwd.as_ref().map(|cwd| text(cwd.as_os_str())),
         hostname: String::new(),
         user,
+        seccomp: Choice::default(),
         tty: false,
         auto_remove: false,
         read_only: asked.read_only,

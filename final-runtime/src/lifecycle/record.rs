@@ -10,7 +10,7 @@ use std::{
     time::SystemTime,
 };
 
-use crate::{image::digest::Digest, signal::SignalNumber, storage::Key};
+use crate::{image::digest::Digest, layers::seccomp, signal::SignalNumber, storage::Key};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use step07::{CapSet, CapSets, Capabilities};
@@ -39,6 +39,8 @@ pub struct Config {
     pub hostname: String,
     /// Who the command is.
     pub user: User,
+    /// Which system calls its processes may make.
+    pub seccomp: seccomp::Choice,
     /// Whether it has a terminal.
     pub tty: bool,
     /// Whether it is removed when it ends.

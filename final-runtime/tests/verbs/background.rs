@@ -91,7 +91,12 @@ pub fn exec_goes_on_in_the_background(sandbox: &Sandbox) -> Result<()> {
     let processes = report["processes"].as_object().context("processes")?;
     ensure!(processes.len() == 3, "the container's processes are {processes:?}");
     let line = verb(sandbox, &["exec", "-d", &id, "nosuch"]).output()?.error_line(127)?;
-    expect::contains("one that cannot start", &line, "exec: nosuch: no such command", "")?;
+    expect::contains(
+        "one that cannot start",
+        &line,
+        "exec: nosuch: executable file not found",
+        "",
+    )?;
     remove(sandbox, &id)
 }
 

@@ -45,7 +45,7 @@ pub fn what_cannot_be_is_told_in_one_line(sandbox: &Sandbox) -> Result<()> {
 
 pub fn a_start_that_fails_in_the_background_is_told(sandbox: &Sandbox) -> Result<()> {
     let line = run(sandbox, &["--detach", "base", "nosuch"]).output()?.error_line(127)?;
-    expect::contains("the line", &line, "exec: nosuch: no such command", "")?;
+    expect::contains("the line", &line, "exec: nosuch: executable file not found", "")?;
     expect::equal("what is left", &said(sandbox, &["ps", "-aq"])?, "", "")
 }
 

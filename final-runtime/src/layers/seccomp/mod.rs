@@ -15,9 +15,11 @@
 //! | `load.rs` | giving a program to the kernel |
 //! | `listener.rs` | the agent that decides about the calls with the action NOTIFY |
 //! | `profile.rs`, `default.json` | profiles that depend on capabilities, and the default one |
+//! | `choice.rs` | which of them a container has |
 
 mod arch;
 mod bpf;
+mod choice;
 mod compile;
 #[cfg(test)]
 mod interpreter;
@@ -37,6 +39,7 @@ use step07::{Explain, Layer};
 pub use self::{
     arch::NATIVE,
     bpf::Instruction,
+    choice::Choice,
     listener::{State, container_process_state},
 };
 use self::{listener::Listener, rules::Rules};
