@@ -175,7 +175,10 @@ fn all_are_killed_or_one_of_v2(sandbox: &Sandbox) -> Result<()> {
     };
     let one = run(&["--memory-oom-group=false"])?;
     expect::equal("what the shell said", &one.stdout(), "still here\n", "cgroups(7)")?;
-    let line = run(&["--memory-oom-group"])?.error_line(137)?;
-    assert_snapshot!(line, @"cgroup: out of memory (limit 20 MiB): the kernel killed 3 processes");
-    Ok(())
+    let all = run(&["--memory-oom-group"])?;
+    expect::equal("what the shell said", &all.stdout(), "", "cgroups(7)")?;
+    // Who comes first may be process 1, without which the others die before they are counted.
+    let line = all.error_line(137)?;
+    let said = "cgroup: out of memory (limit 20 MiB): the kernel killed ";
+    expect::contains("what is said", &line, said, "cgroups(7)")
 }

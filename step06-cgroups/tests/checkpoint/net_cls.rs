@@ -36,7 +36,7 @@ fn no_nft_of_v2() -> Option<String> {
 
 fn no_rule(rule: &str) -> Option<String> {
     let known = Sandbox::new().and_then(|sandbox| Firewall::new(&sandbox, rule).map(drop));
-    known.err().map(|_| format!("needs nft to know {rule}"))
+    known.err().map(|error| format!("needs nft to know {rule}: {error:#}"))
 }
 
 /// A table with two counters of packets to one port: of those that a rule matches, and of all.
