@@ -51,7 +51,10 @@ fn carry_out() -> Result<()> {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     Answer::Booted(release.trim().to_string()).say();
     for run in &plan.runs {
-        Answer::Ran(run.name.clone(), verdicts(run)).say();
+        for test in &run.tests {
+            Answer::Tested(run.name.clone(), test.clone(), verdict(run, test)).say();
+        }
+        Answer::Ran(run.name.clone()).say();
     }
     Answer::Done.say();
     Ok(())
@@ -114,32 +117,29 @@ fn load(module: &Path) {
     }
 }
 
-fn verdicts(run: &Run) -> Vec<(String, Verdict)> {
-    match &run.tests {
-        None => output(run, &["--test-threads=1"]),
-        Some(tests) => tests
-            .iter()
-            .flat_map(|test| output(run, &["--test-threads=1", "--exact", test]))
-            .collect(),
-    }
-}
-
-fn output(run: &Run, args: &[&str]) -> Vec<(String, Verdict)> {
+/// Each test is a process of its own: so whatever becomes of one, what the others found is known.
+fn verdict(run: &Run, test: &str) -> Verdict {
     let mut command = Command::new(&run.path);
-    command.args(args).current_dir(&run.folder).stdin(Stdio::null());
+    command.args(["--test-threads=1", "--exact", test]);
+    command.current_dir(&run.folder).stdin(Stdio::null());
     command.env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
     command.env("HOME", "/root").env_remove(VARIABLE);
     command.env("CONFORMANCE_PATIENCE", PATIENCE.to_string());
     let output = match command.output() {
         Ok(output) => output,
-        Err(error) => return vec![("(the program)".into(), Verdict::Failed(error.to_string()))],
+        Err(error) => return Verdict::Failed(error.to_string()),
     };
-    let mut verdicts = results::all(&String::from_utf8_lossy(&output.stdout));
-    let failed = verdicts.iter().any(|(_, verdict)| matches!(verdict, Verdict::Failed(_)));
-    if !output.status.success() && !failed {
-        let errors = String::from_utf8_lossy(&output.stderr);
-        let found = format!("{}\n{errors}", output.status);
-        verdicts.push(("(the program)".into(), Verdict::Failed(found)));
+    let verdicts = results::all(&String::from_utf8_lossy(&output.stdout));
+    let verdict =
+        verdicts.into_iter().find_map(|(name, verdict)| (name == test).then_some(verdict));
+    match verdict {
+        Some(verdict) if output.status.success() || matches!(verdict, Verdict::Failed(_)) => {
+            verdict
+        }
+        // It was killed, or says nothing of this test.
+        _ => {
+            let errors = String::from_utf8_lossy(&output.stderr);
+            Verdict::Failed(format!("{}\n{errors}", output.status))
+        }
     }
-    verdicts
 }

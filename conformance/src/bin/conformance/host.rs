@@ -21,6 +21,9 @@ pub fn run(programs: &Programs, table: &mut Table) -> Result<()> {
     for program in &programs.tests {
         let mut command = Command::new(&program.path);
         command.args(&programs.filter).current_dir(&program.folder);
+        if programs.all {
+            command.env_remove("CARGO"); // all that a test may want built is built
+        }
         add(&kernel, &program.name, command, table)?;
     }
     if !programs.all || programs.filter.is_some() {
@@ -74,7 +77,7 @@ fn add(kernel: &str, program: &str, mut command: Command, table: &mut Table) -> 
 }
 
 /// Where there is a terminal: how many tests have run so far.
-fn progress(program: &str, count: usize) {
+pub fn progress(program: &str, count: usize) {
     if std::io::IsTerminal::is_terminal(&std::io::stdout()) {
         print!("\r  {program:<28} {count:>4}");
         let _ = std::io::stdout().flush();

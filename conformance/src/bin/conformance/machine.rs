@@ -1,6 +1,7 @@
 //! Running virtual machines, and entering into the table what they answer.
 
 use std::{
+    collections::VecDeque,
     io::{BufRead, BufReader},
     os::unix::process::CommandExt,
     process::{Child, Command, Stdio},
@@ -35,7 +36,7 @@ pub struct Kernel {
     /// As the table names it.
     pub name: &'static str,
     /// What it runs though another kernel has: programs, each with those of its tests that are worth
-    /// it, or with none for all of them.
+    /// it.
     pub again: Again,
     /// How long one machine may take.
     pub limit: Duration,
@@ -66,53 +67,108 @@ impl Kernel {
     }
 }
 
+/// How long it may take until a machine is up, on a host that has much else to do.
+const BOOT: Duration = Duration::from_secs(150);
+
+/// A test that takes longer is told of: there is one machine for all.
+const SLOW: Duration = Duration::from_secs(10);
+
 /// How long it may take to switch a machine off.
 const OFF: Duration = Duration::from_secs(10);
 
 /// Runs a machine, and enters into the table what it answers. One that takes longer than `limit`, or
 /// stops before it is done, is an error that shows its last words.
-fn carry_out(kernel: &str, machine: Command, limit: Duration, table: &mut Table) -> Result<()> {
-    let mut machine = Machine::start(machine).with_context(|| format!("starting {kernel}"))?;
-    let (say, heard) = mpsc::channel();
-    let console = machine.0.stdout.take().context("a machine without a console")?;
-    thread::spawn(move || {
-        let lines = BufReader::new(console).split(b'\n').map_while(Result::ok);
-        lines.map(|line| String::from_utf8_lossy(&line).into_owned()).for_each(|line| {
-            let _ = say.send(line);
-        });
+fn carry_out(kernel: &str, mut machine: Command, limit: Duration, table: &mut Table) -> Result<()> {
+    let booted = boot(&mut machine).or_else(|error| {
+        // An emulated clock may be too far from the host's for the kernel to begin.
+        let note = format!("{kernel} did not boot at first, and was tried once more: {error:#}");
+        println!("\n{note}");
+        table.note(note);
+        boot(&mut machine)
     });
+    let (mut machine, mut console, release) =
+        booted.with_context(|| format!("booting {kernel}"))?;
+    let column = format!("{kernel} {release}");
+    println!("\n{column}  (booted in {:.0} s)", console.start.elapsed().as_secs_f64());
 
-    let (start, mut step) = (Instant::now(), Instant::now());
-    let mut column = kernel.to_string();
-    let mut last_words = Vec::new();
+    let (mut step, mut last) = (Instant::now(), Instant::now());
+    let (mut so_far, mut slow) = (Vec::new(), String::new());
     loop {
-        let left = limit.saturating_sub(start.elapsed());
-        let Ok(line) = heard.recv_timeout(left) else {
-            let words = last_words.join("\n");
-            let why = if left.is_zero() { "took too long" } else { "stopped before it was done" };
-            bail!("{kernel} {why}; it said last:\n{words}");
-        };
-        match Answer::hear(&line) {
-            Some(Answer::Booted(release)) => {
-                column = format!("{kernel} {release}");
-                println!("\n{column}  (booted in {:.0} s)", start.elapsed().as_secs_f64());
+        match console.answer(limit).context(column.clone())? {
+            Answer::Booted(_) => bail!("{column} has booted once more"),
+            Answer::Tested(program, test, verdict) => {
+                if last.elapsed() > SLOW {
+                    slow += &format!("    {test} took {:.0} s\n", last.elapsed().as_secs_f64());
+                }
+                last = Instant::now();
+                so_far.push((test, verdict));
+                host::progress(&program, so_far.len());
+                table.add(&column, &program, so_far.last().cloned().into_iter().collect());
             }
-            Some(Answer::Ran(program, verdicts)) => {
-                host::finish(&program, &verdicts, step.elapsed());
-                table.add(&column, &program, verdicts);
+            Answer::Ran(program) => {
+                host::finish(&program, &so_far, step.elapsed());
+                print!("{slow}");
+                step = Instant::now();
+                (so_far, slow) = (Vec::new(), String::new());
             }
-            Some(Answer::Done) => {
+            Answer::Done => {
                 machine.ends_within(OFF);
                 return Ok(());
             }
-            None => {
-                last_words.push(line);
-                let old = last_words.len().saturating_sub(20);
-                last_words.drain(..old);
-                continue;
+        }
+    }
+}
+
+/// A machine that is up, what it says, and its kernel's release.
+fn boot(command: &mut Command) -> Result<(Machine, Console, String)> {
+    let mut machine = Machine::start(command)?;
+    let mut console = Console::of(&mut machine)?;
+    match console.answer(BOOT)? {
+        Answer::Booted(release) => Ok((machine, console, release)),
+        other => bail!("before it was up it said {other:?}"),
+    }
+}
+
+/// What a machine says.
+struct Console {
+    start: Instant,
+    lines: mpsc::Receiver<String>,
+    /// What came last that was no answer.
+    last_words: VecDeque<String>,
+}
+
+impl Console {
+    fn of(machine: &mut Machine) -> Result<Self> {
+        let (say, lines) = mpsc::channel();
+        let console = machine.0.stdout.take().context("a machine without a console")?;
+        thread::spawn(move || {
+            let lines = BufReader::new(console).split(b'\n').map_while(Result::ok);
+            lines.map(|line| String::from_utf8_lossy(&line).into_owned()).for_each(|line| {
+                let _ = say.send(line);
+            });
+        });
+        Ok(Self { start: Instant::now(), lines, last_words: VecDeque::new() })
+    }
+
+    /// Its next answer, which has to come within `limit` of its start.
+    fn answer(&mut self, limit: Duration) -> Result<Answer> {
+        const LAST_WORDS: usize = 20;
+        loop {
+            let left = limit.saturating_sub(self.start.elapsed());
+            let Ok(line) = self.lines.recv_timeout(left) else {
+                let words = self.last_words.make_contiguous().join("\n");
+                let late = self.start.elapsed() >= limit;
+                let why = if late { "took too long" } else { "stopped before it was done" };
+                bail!("it {why}, and said last:\n{words}");
+            };
+            if let Some(answer) = Answer::hear(&line) {
+                return Ok(answer);
+            }
+            self.last_words.push_back(line);
+            if self.last_words.len() > LAST_WORDS {
+                self.last_words.pop_front();
             }
         }
-        step = Instant::now();
     }
 }
 
@@ -121,7 +177,7 @@ struct Machine(Child);
 
 impl Machine {
     /// Starts it. It is told to end if this process is killed; see PR_SET_PDEATHSIG(2const).
-    fn start(mut command: Command) -> Result<Self> {
+    fn start(command: &mut Command) -> Result<Self> {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         // SAFETY: one system call, and no allocation, between fork and exec.
         unsafe { command.pre_exec(|| Ok(set_pdeathsig(Signal::SIGTERM)?)) };

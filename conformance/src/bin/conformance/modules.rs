@@ -12,13 +12,13 @@ use anyhow::{Context, Result};
 const WANTED: &[&str] = &[
     // storage
     "overlay", "fuse", "loop", "btrfs", "ext4", "xfs",
-    "dm-mod", "dm-bufio", "dm-thin-pool", "dm-snapshot", "null_blk", "bfq", "zram",
+    "dm-mod", "dm-bufio", "dm-thin-pool", "dm-snapshot", "null_blk", "bfq", "lzo-rle", "zram",
     // networks
     "veth", "bridge", "dummy", "tun", "cls_cgroup", "sch_htb", "sch_prio",
     // firewall
     "nf_conntrack", "nf_conntrack_netlink", "nf_tables", "nft_chain_nat", "nft_compat", "nft_ct",
-    "nft_fib", "nft_fib_inet", "nft_fib_ipv4", "nft_masq", "nft_nat", "nft_redir", "nft_reject",
-    "nft_socket", "xt_cgroup",
+    "nft_fib", "nft_fib_inet", "nft_fib_ipv4", "nft_masq", "nft_nat", "nft_objref", "nft_redir",
+    "nft_reject", "nft_socket", "xt_cgroup",
 ];
 
 /// The files of the wanted modules in `dir` (`…/lib/modules/RELEASE`), each after those that it

@@ -42,8 +42,8 @@ pub struct Run {
     pub path: PathBuf,
     /// Where it runs.
     pub folder: PathBuf,
-    /// These tests alone; all of them if this is `None`.
-    pub tests: Option<Vec<String>>,
+    /// Of its tests these alone.
+    pub tests: Vec<String>,
 }
 
 /// What a guest says.
@@ -51,8 +51,10 @@ pub struct Run {
 pub enum Answer {
     /// It has booted: the kernel's release.
     Booted(String),
-    /// A program, and how its tests went.
-    Ran(String, Vec<(String, Verdict)>),
+    /// A program, one of its tests, and how that went.
+    Tested(String, String, Verdict),
+    /// That was the last test of this program.
+    Ran(String),
     /// That was the whole plan.
     Done,
 }
@@ -69,11 +71,10 @@ impl Plan {
             };
             let again = again.iter().find(|(name, _)| *name == program.name);
             let tests = match again.filter(|_| programs.filter.is_none()) {
-                Some((_, [])) => None,
-                Some((_, some)) => Some(with(missing, some, program)?),
-                None => Some(missing),
+                Some((_, some)) => with(missing, some, program)?,
+                None => missing,
             };
-            if tests.as_ref().is_none_or(|tests| !tests.is_empty()) {
+            if !tests.is_empty() {
                 runs.push(Run {
                     name: program.name.clone(),
                     path: program.path.clone(),

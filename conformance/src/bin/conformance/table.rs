@@ -16,6 +16,8 @@ pub struct Table {
     tests: BTreeMap<(String, String), BTreeMap<String, Verdict>>,
     /// Kernels that could not run, and why.
     absent: Vec<(String, String)>,
+    /// What else is to be known of the run.
+    notes: Vec<String>,
 }
 
 impl Table {
@@ -33,6 +35,11 @@ impl Table {
     /// Enters that a kernel could not be run at all.
     pub fn lacks(&mut self, kernel: &str, why: String) {
         self.absent.push((kernel.to_string(), why));
+    }
+
+    /// Enters what is no result of a test, and yet to be known.
+    pub fn note(&mut self, note: String) {
+        self.notes.push(note);
     }
 
     /// A line for each kernel that could not be run.
@@ -124,6 +131,9 @@ impl Table {
         for (kernel, why) in &self.absent {
             text += &format!("\n- {kernel} was left out: {why}");
         }
+        for note in &self.notes {
+            text += &format!("\n- {}", note.replace('\n', "\n  "));
+        }
         text + "\n"
     }
 
@@ -157,7 +167,7 @@ impl Table {
                 json!({"program": program, "test": test, "kernels": by_kernel})
             })
             .collect();
-        json!({"kernels": self.kernels, "absent": self.absent, "tests": tests})
+        json!({"kernels": self.kernels, "absent": self.absent, "notes": self.notes, "tests": tests})
     }
 
     /// As Jenkins and others read it: a suite a kernel, a case a test.
@@ -224,6 +234,7 @@ impl fmt::Display for Table {
             writeln!(f, "{}", line(program, cells).trim_end())?;
         }
         f.write_str(&self.left_out())?;
+        self.notes.iter().try_for_each(|note| writeln!(f, "{note}"))?;
         let nowhere = self.ran_nowhere();
         for (program, test, why) in &nowhere {
             writeln!(f, "ran on no kernel: {program} {test}: {why}")?;
