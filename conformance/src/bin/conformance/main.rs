@@ -113,6 +113,7 @@ fn run(args: &Args) -> Result<bool> {
     };
     let mut table = Table::default();
     print!("{}", Means::look());
+    print!("{}", packages::tools(args.install));
     let kernels = packages::ready(&kernels, args.install, &mut table);
     print!("{}", table.left_out());
     let programs = Programs::build(&args.package, args.filter.clone())?;

@@ -1,14 +1,52 @@
-//! What has to be installed for a kernel to run, and installing it.
+//! What has to be installed for tests and for a kernel to run, and installing it.
 
 use std::{
     fs,
     path::Path,
     process::{Command, Stdio},
+    sync::{Mutex, PoisonError},
 };
 
 use anyhow::{Context, Result, ensure};
 
 use crate::{Kernel, qemu, table::Table, uml};
+
+/// Debian's packages of programs that tests use where they are. umoci to apache2-utils (htpasswd) make
+/// images and serve them as others do; uidmap has newuidmap, binutils objcopy for small programs in a
+/// virtual machine, systemd is run as a machine's own.
+#[rustfmt::skip]
+const TOOLS: &[&str] = &[
+    "binutils", "btrfs-progs", "busybox-static", "dmsetup", "e2fsprogs", "hostname", "iproute2",
+    "kmod", "mount", "nftables", "procps", "systemd", "uidmap", "xfsprogs",
+    "umoci", "buildah", "skopeo", "mmdebstrap", "docker-registry", "apache2-utils",
+];
+
+/// Installs those that are missing if that is wished. What is missing still, for people; nothing
+/// where it is not known.
+pub fn tools(install: bool) -> String {
+    let missing = |packages: &[&'static str]| -> Vec<&'static str> {
+        let mut query = Command::new("dpkg-query");
+        query.args(["--show", "--showformat=${Package} ${db:Status-Status}\n"]).args(packages);
+        // It fails where it knows nothing of one, and tells of the others all the same.
+        let Ok(known) = query.stdin(Stdio::null()).output() else { return Vec::new() };
+        let known = String::from_utf8_lossy(&known.stdout).into_owned();
+        let there =
+            |package: &&str| known.lines().any(|line| line == format!("{package} installed"));
+        packages.iter().copied().filter(|package| !there(package)).collect()
+    };
+    let mut lacking = missing(TOOLS);
+    let mut why = "--install, as root, installs them".to_string();
+    if install && !lacking.is_empty() {
+        if let Err(error) = install_packages(&lacking) {
+            why = format!("{error:#}");
+        }
+        lacking = missing(&lacking);
+    }
+    match &lacking[..] {
+        [] => String::new(),
+        some => format!("and some tests need Debian's packages {} ({why})\n", some.join(", ")),
+    }
+}
 
 /// Those of `wanted` that can run here, after what is missing has been installed if that is
 /// wished. Why the others cannot is entered into the table.
@@ -33,13 +71,8 @@ fn prepare(kernel: Kernel, install: bool) -> Result<()> {
     let all = packages.iter().copied().chain(unpack.then_some(IMAGE));
     let all = all.collect::<Vec<_>>().join(", ");
     ensure!(install, "it takes Debian's packages {all} (--install, as root, does that)");
-    apt(&["update"])
-        .and_then(|()| {
-            if !packages.is_empty() {
-                apt(&[&["install", "--no-install-recommends"], &packages[..]].concat())?;
-            }
-            if unpack { fetch_kernel() } else { Ok(()) }
-        })
+    install_packages(&packages)
+        .and_then(|()| if unpack { fetch_kernel() } else { Ok(()) })
         .with_context(|| format!("installing {all}"))
 }
 
@@ -81,6 +114,20 @@ fn fetch_kernel() -> Result<()> {
         output(Command::new("depmod").arg("-b").arg(&dir).arg(entry.file_name()))?;
     }
     Ok(())
+}
+
+/// With Debian's list of packages as it is today, which is asked for once.
+fn install_packages(packages: &[&str]) -> Result<()> {
+    static UPDATED: Mutex<bool> = Mutex::new(false);
+    let mut updated = UPDATED.lock().unwrap_or_else(PoisonError::into_inner);
+    if !*updated {
+        apt(&["update"])?;
+        *updated = true;
+    }
+    match packages {
+        [] => Ok(()),
+        some => apt(&[&["install", "--no-install-recommends"], some].concat()),
+    }
 }
 
 fn apt(args: &[&str]) -> Result<()> {
