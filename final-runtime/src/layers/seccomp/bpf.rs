@@ -105,3 +105,27 @@ impl Assembler {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::interpreter::{Call, run},
+        *,
+    };
+
+    /// Both targets at every distance around the farthest that a conditional jump reaches.
+    #[test]
+    fn no_target_is_too_far() {
+        for between in 240..270 {
+            let mut assembler = Assembler::default();
+            let end = [assembler.answer(1), assembler.answer(2)];
+            let [no, yes] = end.map(|end| assembler.step(LOAD, 4, end));
+            (0..between).for_each(|_| drop(assembler.answer(3)));
+            let first = assembler.branch(IF_EQUAL, 7, yes, no);
+            assembler.step(LOAD, 0, first);
+            let program = assembler.finish();
+            let ask = |number| run(&program, &Call { number, arch: 0, args: [0; 6] }).0;
+            assert_eq!((ask(7), ask(8)), (2, 1), "{between}");
+        }
+    }
+}
