@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 
-use crate::{lifecycle::files::Changed, store::Store};
+use crate::{storage::Changed, store::Store};
 
 /// List what a container has added (A), changed (C) and deleted (D)
 #[derive(clap::Args)]
@@ -15,11 +15,7 @@ impl Args {
     pub fn run(self, store: &Store) -> Result<u8> {
         let container = store.containers.find(&self.container)?;
         let tell = |changed: Changed| {
-            let changes = match changed {
-                Changed::Upper(union) => union.diff()?,
-                Changed::Whole(union) => union.diff_whole()?,
-            };
-            changes.iter().for_each(|change| println!("{change}"));
+            changed.list()?.iter().for_each(|change| println!("{change}"));
             Ok(())
         };
         store.containers.changed(&container, tell).context("diff")?;

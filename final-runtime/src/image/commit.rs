@@ -16,8 +16,8 @@ use super::{
     reference::Reference,
 };
 use crate::{
-    archive::{Compress, Source, pack},
-    lifecycle::{container::Container, containers::Containers, files::Changed, record::now},
+    archive::{Compress, pack},
+    lifecycle::{container::Container, containers::Containers, record::now},
 };
 
 /// What a person says about a new image.
@@ -47,14 +47,8 @@ impl Images {
         let mut out = draft.file()?;
         // It may be another process that writes.
         containers.changed(container, move |changed| {
-            let packed = match changed {
-                Changed::Upper(union) => pack(Source::Upper(union), &mut out, Compress::No),
-                Changed::Whole(union) => {
-                    let source = Source::Trees { before: &union.lower, after: &union.upper };
-                    pack(source, &mut out, Compress::No)
-                }
-            };
-            for path in packed?.left_out {
+            let packed = pack(changed.source(), &mut out, Compress::No)?;
+            for path in packed.left_out {
                 eprintln!(
                     "final-runtime: commit: {} is left out: no layer can hold it",
                     path.display()

@@ -3,7 +3,6 @@
 use std::{
     fs::File,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
-    path::Path,
     rc::Rc,
 };
 
@@ -12,21 +11,13 @@ use nix::{
     fcntl::{OFlag, open},
     sys::stat::Mode,
 };
-use step07::{Cap, CapSets, Marks, Tree, Union, errand, signals::send};
+use step07::{Cap, CapSets, errand, signals::send};
 
 use super::{
     container::{Condition, Container},
     containers::Containers,
 };
-use crate::storage::{Key, Snapshots};
-
-/// What a container has changed.
-pub enum Changed<'a> {
-    /// An overlay's upper and what is below it.
-    Upper(&'a Union),
-    /// Two whole trees.
-    Whole(&'a Union),
-}
+use crate::storage::{Changed, Key, Snapshots};
 
 impl Containers {
     /// Calls `act` with the container's root directory as its file system has it, without what is
@@ -64,22 +55,10 @@ impl Containers {
         act: impl FnOnce(Changed) -> Result<()> + 'static,
     ) -> Result<()> {
         let (key, snapshots) = self.file_system(container)?;
-        let own = snapshots.driver().changes(&key);
-        let Some(image) = container.config.image_top.clone() else {
+        if container.config.image_top.is_none() {
             bail!("container {} was made from an image without layers", container.config.name);
-        };
-        let inner = Rc::clone(&snapshots);
-        snapshots.look(&image, move |before| {
-            let lower = Tree::new(before.try_clone_to_owned()?, Path::new("/"));
-            let marks = if powerful()? { Marks::Trusted } else { Marks::User };
-            if let Some(upper) = own {
-                return act(Changed::Upper(&Union { lower, upper: Tree::open(&upper)?, marks }));
-            }
-            inner.look(&key, move |after| {
-                let upper = Tree::new(after.try_clone_to_owned()?, Path::new("/"));
-                act(Changed::Whole(&Union { lower, upper, marks }))
-            })
-        })
+        }
+        snapshots.changed(&key, act)
     }
 
     fn file_system(&self, container: &Container) -> Result<(Key, Rc<Snapshots>)> {
@@ -88,12 +67,6 @@ impl Containers {
         let lost = || format!("container {} has no file system any more", container.config.name);
         Ok((key, holder.with_context(lost)?))
     }
-}
-
-/// Whether overlay's marks are those of the first user namespace.
-fn powerful() -> Result<bool> {
-    let map = std::fs::read_to_string("/proc/self/uid_map").context("reading the uid map")?;
-    Ok(map.split_whitespace().eq(["0", "0", "4294967295"]))
 }
 
 fn within_running(

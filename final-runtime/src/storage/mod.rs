@@ -21,12 +21,13 @@
 //! | `snapshots.rs` `record.rs` `key.rs` | what all have in common |
 //! | `overlay.rs` `btrfs/` `devicemapper/` `vfs.rs` | one driver each |
 //! | `choice.rs` `drivers.rs` | which of them, by name or by what the host can do |
-//! | `apply.rs` | an image's layer as a snapshot |
+//! | `apply.rs`, `changed.rs` | an image's layer as a snapshot, and a snapshot as a layer |
 //! | `mounted.rs` `file.rs` | getting at the files in one |
 //! | `extents.rs` `usage.rs` | how much room it takes |
 
 mod apply;
 pub mod btrfs;
+mod changed;
 mod choice;
 pub mod devicemapper;
 mod drivers;
@@ -45,6 +46,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use step07::Explain;
 
+pub use changed::Changed;
 pub use choice::Choice;
 pub use drivers::Drivers;
 pub use file::find;

@@ -34,7 +34,7 @@ pub fn keeps_files_of_every_kind(world: &World) -> Result<()> {
 type Step = fn(&Path) -> Result<()>;
 
 /// What a container may do to what its image has.
-fn change(dir: &Path) -> Result<()> {
+pub fn change(dir: &Path) -> Result<()> {
     fs::write(dir.join("new"), "new")?;
     // Of one name: overlay makes a file of several names two files when it is written to.
     File::options().append(true).open(dir.join("log"))?.write_all(b"second line\n")?;
@@ -55,14 +55,14 @@ fn change(dir: &Path) -> Result<()> {
 }
 
 /// A directory that is removed and made again has nothing of what was in it.
-fn replace_directory(dir: &Path) -> Result<()> {
+pub fn replace_directory(dir: &Path) -> Result<()> {
     fs::remove_dir_all(dir.join("dir"))?;
     fs::create_dir(dir.join("dir"))?;
     Ok(fs::write(dir.join("dir/only"), "this")?)
 }
 
 /// What was changed, without times: those of the changes are of this moment.
-fn timeless(list: &str) -> String {
+pub fn timeless(list: &str) -> String {
     let timeless = |line: &str| {
         let words = line.split(' ').filter(|word| {
             !word.split_once('.').is_some_and(|(a, b)| {

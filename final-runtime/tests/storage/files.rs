@@ -73,7 +73,7 @@ pub fn make_all_kinds(dir: &Path) -> Result<()> {
 }
 
 /// Gives a file times of long ago, with nanoseconds.
-fn age(path: &Path) -> Result<()> {
+pub fn age(path: &Path) -> Result<()> {
     let (access, change) = (TimeSpec::new(1_000_000_000, 7), TimeSpec::new(-5, 123_456_789));
     Ok(utimensat(AT_FDCWD, path, &access, &change, UtimensatFlags::NoFollowSymlink)?)
 }

@@ -72,6 +72,11 @@ impl World {
         self.temp.path().join("store")
     }
 
+    /// The driver's name.
+    pub fn driver(&self) -> &'static str {
+        self.driver.name
+    }
+
     /// The driver's own directory.
     pub fn place(&self) -> PathBuf {
         self.root().join("storage").join(self.driver.name).join("snapshots")
