@@ -75,6 +75,15 @@ pub fn make_dir(dir: &Path) -> Result<()> {
     make().with_context(|| format!("store: making {}", dir.display()))
 }
 
+/// The same for a directory in which there are files of containers: some of them make whoever runs
+/// them another user, so nobody but the owner passes through. To a container's root, who may be
+/// another user, the owner is shown as root (see `id_mapped.rs` of step 5).
+pub fn make_closed_dir(dir: &Path) -> Result<()> {
+    make_dir(dir)?;
+    let closing = || format!("store: closing {} to others", dir.display());
+    fs::set_permissions(dir, Permissions::from_mode(0o700)).with_context(closing)
+}
+
 /// Removes a directory of the store and all that is in it; one that is not there is no error.
 ///
 /// An ordinary user's container may have files of subordinate ids, which only the root of a user

@@ -28,6 +28,8 @@ mod registry;
 mod scene;
 #[path = "images/server.rs"]
 mod server;
+#[path = "images/users.rs"]
+mod users;
 
 use bad::*;
 use carried::*;
@@ -38,6 +40,7 @@ use debian::*;
 use hostile::*;
 use names::*;
 use registry::*;
+use users::*;
 
 conformance::checkpoint! {
     // carried.rs
@@ -99,6 +102,11 @@ conformance::checkpoint! {
     the_image_for_this_machine_is_chosen: [Root],
     what_was_broken_off_is_gone_on_with: [Root],
     a_busy_registry_is_asked_again: [Root],
+
+    // users.rs
+    a_root_that_is_another_user_reaches_its_own_files:
+        [Root, Filesystem("overlay"), Command("umoci")],
+    layers_are_unpacked_for_an_ordinary_user: [Filesystem("overlay"), UserNamespaces, Command("umoci")],
 
     // hostile.rs
     what_a_registry_says_is_checked: [Root],

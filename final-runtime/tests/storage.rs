@@ -25,7 +25,7 @@ use world::{DRIVERS, Driver, World, own_mounts};
 type Case = (&'static str, fn(&World) -> Result<()>);
 
 /// What is asked of each driver.
-const CASES: [Case; 16] = [
+const CASES: [Case; 17] = [
     ("keeps_files_of_every_kind", contents::keeps_files_of_every_kind),
     ("shows_each_change_to_a_parent", contents::shows_each_change_to_a_parent),
     ("leaves_the_parent_as_it_is", contents::leaves_the_parent_as_it_is),
@@ -38,6 +38,7 @@ const CASES: [Case; 16] = [
     ("refuses_to_remove_what_others_stand_on", life::refuses_to_remove_what_others_stand_on),
     ("fills_all_or_nothing", life::fills_all_or_nothing),
     ("says_how_much_room_it_takes", life::says_how_much_room_it_takes),
+    ("lets_nobody_else_in", life::lets_nobody_else_in),
     ("finds_what_is_half_made", life::finds_what_is_half_made),
     ("finds_what_is_lost", life::finds_what_is_lost),
     ("is_shared_by_many_at_once", many::is_shared_by_many_at_once),

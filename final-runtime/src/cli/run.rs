@@ -207,7 +207,7 @@ fn furnish(
     let dir = held.container.dir.join("volumes");
     let volumes = volumes::make(&*store.drivers.chosen()?, top, places, &dir)?;
     if let Some(user) = container.stack.get_mut::<UserNamespace>() {
-        user.id_mapped.extend(volumes.iter().cloned());
+        user.id_mapped.extend((!volumes.is_empty()).then_some(dir));
     }
     let mount = container.stack.get_mut::<Mount>().expect("step 3 put it there");
     mount.volumes.extend(volumes.into_iter().zip(places).map(|(source, place)| step07::Volume {

@@ -16,7 +16,10 @@ use step07::{
     root::{Root, kind},
 };
 
-use crate::storage::{Key, Snapshots};
+use crate::{
+    storage::{Key, Snapshots},
+    store::make_closed_dir,
+};
 
 /// Makes a directory for each of these places, in the directory `dir`, which is made. Links in the
 /// image stay in the image.
@@ -33,7 +36,7 @@ pub fn make(
         let made = fs::DirBuilder::new().mode(0o711).create(dir);
         made.with_context(|| format!("image: making {}", dir.display()))
     };
-    make(dir)?;
+    make_closed_dir(dir)?;
     let nothing = dir.join("nothing");
     make(&nothing)?;
     let made: Vec<_> = (0..places.len()).map(|number| dir.join(number.to_string())).collect();

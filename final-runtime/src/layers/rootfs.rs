@@ -10,7 +10,7 @@ use std::{
         fd::{AsFd, OwnedFd},
         unix::fs::MetadataExt,
     },
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result};
@@ -32,11 +32,11 @@ pub fn put(container: &mut Container, root: Root) {
             let overlay = stack.get_mut::<Overlay>().expect("step 7 put it there");
             overlay.stand_on(lower.clone());
             changes.iter().for_each(|dir| overlay.keep_in(dir.clone()));
-            (overlay.merged(), lower.into_iter().chain(changes).collect())
+            (overlay.merged(), above(&lower[0]))
         }
         Root::Directory(dir) => {
             stack.remove::<Overlay>();
-            (dir.clone(), vec![dir])
+            (dir.clone(), above(&dir))
         }
         Root::Device { path, filesystem, options } => {
             stack.remove::<Overlay>();
@@ -50,6 +50,12 @@ pub fn put(container: &mut Container, root: Root) {
         user.id_mapped = id_mapped;
     }
     stack.get_mut::<Mount>().expect("step 3 put it there").rootfs = place;
+}
+
+/// The driver's directory, which nobody else may enter: to a container in a user namespace it, and
+/// all that is in it, is shown with the container's numbers for the owners.
+fn above(snapshot: &Path) -> Vec<PathBuf> {
+    snapshot.parent().map(Path::to_owned).into_iter().collect()
 }
 
 /// The layer that has a block device for the container's root.

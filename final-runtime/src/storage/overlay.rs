@@ -24,7 +24,7 @@ use nix::sys::{
 use step07::Tree;
 
 use super::{Access, Driver, Key, Root, Whiteouts, mounted, snapshots::sync};
-use crate::store::{make_dir, remove_tree};
+use crate::store::{make_closed_dir, make_dir, remove_tree};
 
 /// As many as the kernel takes; one is `.empty`, one the container's own.
 const MAX_LAYERS: usize = 498;
@@ -35,7 +35,7 @@ pub struct Overlay(PathBuf);
 impl Overlay {
     /// In the directory `dir`, which is made if it is missing.
     pub fn open(dir: PathBuf) -> Result<Self> {
-        make_dir(&dir)?;
+        make_closed_dir(&dir)?;
         make_dir(&dir.join(".empty"))?;
         Ok(Self(dir))
     }

@@ -14,7 +14,7 @@ use anyhow::{Context, Result};
 use step07::{Marks, Tree, Union};
 
 use super::{Access, Driver, Key, Root, mounted, snapshots::sync, usage};
-use crate::store::{make_dir, remove_tree};
+use crate::store::{make_closed_dir, make_dir, remove_tree};
 
 /// The driver, and its directory.
 pub struct Vfs(PathBuf);
@@ -22,7 +22,7 @@ pub struct Vfs(PathBuf);
 impl Vfs {
     /// In the directory `dir`, which is made if it is missing.
     pub fn open(dir: PathBuf) -> Result<Self> {
-        make_dir(&dir)?;
+        make_closed_dir(&dir)?;
         make_dir(&dir.join(".empty"))?;
         Ok(Self(dir))
     }

@@ -1,9 +1,13 @@
 //! A snapshot's life: made, sealed, removed; and what is found after a crash.
 
-use std::fs;
+use std::{
+    fs::{self, Permissions},
+    os::unix::{fs::PermissionsExt, process::CommandExt},
+    process::Command,
+};
 
 use anyhow::{Context, Result, bail, ensure};
-use final_runtime::storage::Access;
+use final_runtime::storage::{Access, Root};
 
 use crate::{
     files::{filled, path},
@@ -95,6 +99,30 @@ pub fn says_how_much_room_it_takes(world: &World) -> Result<()> {
     let size = u64::try_from(SIZE)?;
     ensure!((size..size + size / 4).contains(&more), "{SIZE} bytes more are {more}");
     Ok(())
+}
+
+/// A layer can hold a program that makes whoever runs it root.
+pub fn lets_nobody_else_in(world: &World) -> Result<()> {
+    let snapshots = world.open()?;
+    filled(&snapshots, &key("a"), None, |dir| {
+        fs::copy("/bin/true", dir.join("setuid"))?;
+        Ok(fs::set_permissions(dir.join("setuid"), Permissions::from_mode(0o4755))?)
+    })?;
+    snapshots.prepare(&key("b"), Some(&key("a")))?;
+    let paths = match snapshots.root(&key("b"), Access::Write)? {
+        Root::Directory(dir) => vec![dir.join("setuid")],
+        Root::Overlay { lower, .. } => lower.iter().map(|dir| dir.join("setuid")).collect(),
+        Root::Device { .. } => vec![world.place().join("data")],
+    };
+    let known: Vec<_> = paths.iter().filter(|path| path.exists()).collect();
+    ensure!(known.len() == 1, "the file is not where it should be: {paths:?}");
+    let mut other = Command::new("/usr/bin/test");
+    let seen = other.arg("-e").arg(known[0]).uid(12345).gid(12345).status()?;
+    ensure!(!seen.success(), "another user reaches {}", known[0].display());
+    let mut other = Command::new("/usr/bin/test");
+    let seen = other.arg("-x").arg(world.root()).uid(12345).gid(12345).status()?;
+    ensure!(seen.success(), "that is because of a directory that is the test's");
+    snapshots.put(&key("b"))
 }
 
 pub fn finds_what_is_half_made(world: &World) -> Result<()> {

@@ -26,7 +26,7 @@ use nix::{
 use step07::Tree;
 
 use super::{Access, Driver, Key, Root, extents, snapshots::sync, usage};
-use crate::store::{make_dir, remove_tree};
+use crate::store::{make_closed_dir, remove_tree};
 
 /// The driver, and its directory.
 pub struct Btrfs(PathBuf);
@@ -34,7 +34,7 @@ pub struct Btrfs(PathBuf);
 impl Btrfs {
     /// In the directory `dir`, which is made if it is missing.
     pub fn open(dir: PathBuf) -> Result<Self> {
-        make_dir(&dir)?;
+        make_closed_dir(&dir)?;
         is_btrfs(&dir)?;
         Ok(Self(dir))
     }

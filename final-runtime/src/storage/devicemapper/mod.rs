@@ -55,7 +55,7 @@ use step07::Explain;
 pub use filesystem::Filesystem;
 pub use options::{Devices, Options};
 
-use crate::store::make_dir;
+use crate::store::make_closed_dir;
 use session::Held;
 
 /// The driver, and its directory.
@@ -73,7 +73,7 @@ pub struct DeviceMapper {
 impl DeviceMapper {
     /// In the directory `dir`, which is made if it is missing. Nothing else is done yet.
     pub fn open(dir: PathBuf, options: Options) -> Result<Self> {
-        make_dir(&dir)?;
+        make_closed_dir(&dir)?;
         let explain = Cell::new(Explain::new(false));
         Ok(Self { dir, options, explain, held: RefCell::default() })
     }
