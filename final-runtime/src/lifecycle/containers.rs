@@ -175,7 +175,7 @@ impl Containers {
         Ok(id.filter(|id| self.dir(id).exists()))
     }
 
-    fn names_of(&self, id: &str) -> Result<Vec<PathBuf>> {
+    pub(super) fn names_of(&self, id: &str) -> Result<Vec<PathBuf>> {
         let names = fs::read_dir(self.root.join("names")).context("store: reading it")?;
         let names = names.flatten().map(|entry| entry.path());
         Ok(names.filter(|name| fs::read_link(name).is_ok_and(|of| of == Path::new(id))).collect())

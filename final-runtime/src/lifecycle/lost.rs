@@ -53,9 +53,11 @@ impl Containers {
         // A state that a power failure has damaged was that of a container that ran.
         let state = load(&dir.join("state.json"));
         let unborn = matches!(state, Ok(State::Created));
+        // The name is what goes first when one is removed.
+        let half_removed = self.names_of(id)?.is_empty();
         let mut container = Container { config, state: state.unwrap_or(State::Created), dir };
         end(&container)?;
-        if container.config.auto_remove || unborn {
+        if container.config.auto_remove || unborn || half_removed {
             self.forget(id)?;
         } else {
             self.put(id)?;
