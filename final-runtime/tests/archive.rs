@@ -7,6 +7,8 @@ mod craft;
 mod hostile;
 #[path = "archive/oracle.rs"]
 mod oracle;
+#[path = "archive/packed.rs"]
+mod packed;
 #[path = "archive/scene.rs"]
 mod scene;
 #[path = "archive/whiteouts.rs"]
@@ -14,6 +16,7 @@ mod whiteouts;
 
 use hostile::*;
 use oracle::*;
+use packed::*;
 use whiteouts::*;
 
 conformance::checkpoint! {
@@ -39,4 +42,10 @@ conformance::checkpoint! {
     // oracle.rs
     gnu_tar_unpacks_the_same: [Root, Command("tar")],
     gnu_tar_unpacks_what_is_packed: [Root, Command("tar")],
+
+    // packed.rs
+    changes_are_packed_the_same_from_both_sources: [Root, Filesystem("overlay")],
+    what_no_layer_can_hold_is_left_out_and_told: [Root, Filesystem("overlay")],
+    an_upper_with_half_a_file_is_refused: [Root, Filesystem("overlay")],
+    a_layer_without_changes_is_an_empty_archive: [Root, Filesystem("overlay")],
 }

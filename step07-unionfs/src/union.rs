@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::{Marks, Node, Tree};
 
@@ -82,6 +82,12 @@ impl Union {
             let gone = self.marks.is_whiteout(node);
             if gone.with_context(|| self.reading_marks(&path))? {
                 now = None;
+            } else {
+                // Rather no layer than one with holes in it.
+                let elsewhere = self.marks.elsewhere(node);
+                if let Some(why) = elsewhere.with_context(|| self.reading_marks(&path))? {
+                    bail!("{}: {why}", self.upper.display(&path));
+                }
             }
         }
         Ok(Entry { path, now, before })

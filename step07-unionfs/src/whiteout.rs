@@ -77,6 +77,24 @@ impl Marks {
         }
     }
 
+    /// What of a file of an upper is elsewhere, if the upper was once mounted with features that are
+    /// off here: its content (`metacopy`), or what a directory is merged with (`redirect_dir`).
+    pub fn elsewhere(self, node: &Node) -> nix::Result<Option<&'static str>> {
+        let (content, place) = match self {
+            Self::Trusted => (c"trusted.overlay.metacopy", c"trusted.overlay.redirect"),
+            Self::User => (c"user.overlay.metacopy", c"user.overlay.redirect"),
+        };
+        Ok(match node.file_type() {
+            SFlag::S_IFREG if xattr::get(node, content)?.is_some() => {
+                Some("its content is in a layer below (metacopy)")
+            }
+            SFlag::S_IFDIR if xattr::get(node, place)?.is_some() => {
+                Some("it had another name in the layers below (redirect_dir)")
+            }
+            _ => None,
+        })
+    }
+
     fn opaque(self) -> &'static CStr {
         match self {
             Self::Trusted => c"trusted.overlay.opaque",
