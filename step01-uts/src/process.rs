@@ -10,7 +10,7 @@ use std::{
 
 use nix::{
     errno::Errno,
-    unistd::{chdir, execve},
+    unistd::{AccessFlags, access, chdir, execve},
 };
 
 use crate::{Explain, Failure, sh};
@@ -58,6 +58,9 @@ impl Process {
             }
         }
         let program = self.find()?;
+        if let Err(errno) = access(&program, AccessFlags::X_OK).and_then(|()| not_a_dir(&program)) {
+            return Err(refusal(&program, errno));
+        }
         let env =
             self.env.iter().map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()].concat());
         Ok(Command {
@@ -133,6 +136,11 @@ fn close_doors(preserve: u32) -> Result<(), Failure> {
     Errno::result(result).map(drop).map_err(|errno| {
         Failure::new(125, format!("exec: marking descriptors to be closed: {errno}"))
     })
+}
+
+/// Directories may be "executed" too: entered.
+fn not_a_dir(file: &Path) -> nix::Result<()> {
+    if file.is_dir() { Err(Errno::EACCES) } else { Ok(()) }
 }
 
 fn executable(file: &Path) -> bool {

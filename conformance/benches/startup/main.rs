@@ -1,0 +1,113 @@
+//! How long containers take to start, under this runtime and under others.
+//!
+//! `cargo bench -p conformance --bench startup [-- ROUNDS]`, as root. Every runtime gets the same
+//! bundle; their turns alternate within one run, with a pause between them, since a start that
+//! follows another closely hides the wait of the kernel that moving a process between control groups
+//! takes. The table goes to standard output and to `target/startup/table.md`.
+//!
+//! The runtime that is measured is `target/release/final-runtime`, as `cargo release` builds it. The
+//! others are taken from PATH: crun, runc and youki.
+
+mod bundle;
+mod cost;
+mod runtime;
+mod table;
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    thread::sleep,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, ensure};
+use nix::{
+    mount::{MsFlags, mount},
+    sched::{CloneFlags, unshare},
+    unistd::geteuid,
+};
+
+use bundle::Bundle;
+use cost::Cost;
+use runtime::Runtime;
+use table::Table;
+
+/// Shorter ones hide the wait of the kernel.
+const PAUSE: Duration = Duration::from_millis(40);
+
+/// How many containers sleep at a time.
+const MANY: usize = 200;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("startup: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    ensure!(geteuid().is_root(), "the runtimes are compared as root");
+    let rounds = std::env::args().skip(1).find_map(|word| word.parse().ok()).unwrap_or(30);
+    let bundle = Bundle::new()?;
+    hide_second_tree(&bundle)?;
+    let runtimes = Runtime::all(bundle.dir())?;
+    let mut table = Table::new(rounds, &runtimes);
+    for (what, act) in ACTS {
+        let mut costs: Vec<Vec<Cost>> = runtimes.iter().map(|_| Vec::new()).collect();
+        for round in 0..rounds {
+            for turn in 0..runtimes.len() {
+                let which = (turn + round) % runtimes.len();
+                sleep(PAUSE);
+                let runtime = &runtimes[which];
+                let cost = act(runtime, &bundle).with_context(|| format!("{what}: {runtime}"))?;
+                costs[which].push(cost);
+            }
+        }
+        table.add(what, &costs);
+    }
+    let sleeping: Result<Vec<_>> =
+        runtimes.iter().map(|runtime| runtime.many(&bundle, MANY)).collect();
+    table.add_many(MANY, &sleeping?);
+    print!("{table}");
+    let file = output_dir()?.join("table.md");
+    std::fs::write(&file, table.to_string()).with_context(|| format!("writing {}", file.display()))
+}
+
+/// One thing that is timed.
+type Act = fn(&Runtime, &Bundle) -> Result<Cost>;
+
+const ACTS: [(&str, Act); 4] = [
+    ("`run` of a command that ends at once", Runtime::run),
+    ("`create`, `start`, `delete`", Runtime::life),
+    ("`exec` of a command that ends at once", Runtime::exec),
+    ("`delete --force` of one that runs", Runtime::delete),
+];
+
+/// crun refuses a machine that has controllers in both versions of cgroups. So that all have the
+/// same to do, the tree of version 2 is not to be seen here, in a mount namespace of this process.
+fn hide_second_tree(bundle: &Bundle) -> Result<()> {
+    let second = Path::new("/sys/fs/cgroup/unified");
+    if !second.join("cgroup.controllers").exists() {
+        return Ok(());
+    }
+    unshare(CloneFlags::CLONE_NEWNS).context("making a mount namespace")?;
+    let none = None::<&Path>;
+    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).context("mounting")?;
+    let empty = bundle.dir().join("empty");
+    std::fs::write(&empty, "").context("making an empty file")?;
+    let file = second.join("cgroup.controllers");
+    mount(Some(&empty), &file, none, MsFlags::MS_BIND, none)
+        .with_context(|| format!("covering {}", file.display()))
+}
+
+/// `target/startup`, beside where cargo has put this program.
+fn output_dir() -> Result<PathBuf> {
+    let program = std::env::current_exe().context("looking for this program")?;
+    let target = program.ancestors().nth(3).context("this program is not in a target directory")?;
+    let dir = target.join("startup");
+    std::fs::create_dir_all(&dir).with_context(|| format!("making {}", dir.display()))?;
+    Ok(dir)
+}

@@ -1,0 +1,77 @@
+//! The results, as a table in Markdown.
+
+use std::fmt;
+
+use crate::{
+    cost::Cost,
+    runtime::{Many, Runtime},
+};
+
+/// One column a runtime, the first of which is this project's; one row a thing that was measured.
+pub struct Table {
+    rounds: usize,
+    names: Vec<String>,
+    rows: Vec<(String, Vec<Cell>)>,
+}
+
+/// A figure, and how many times that of the first column it is.
+struct Cell {
+    text: String,
+    times: f64,
+}
+
+impl Table {
+    /// Without rows.
+    pub fn new(rounds: usize, runtimes: &[Runtime]) -> Self {
+        let names = runtimes.iter().map(ToString::to_string).collect();
+        Self { rounds, names, rows: Vec::new() }
+    }
+
+    /// The median time of an act, and the median of its peak of memory.
+    pub fn add(&mut self, what: &str, costs: &[Vec<Cost>]) {
+        let times = |costs: &Vec<Cost>| median(costs.iter().map(|cost| cost.time.as_secs_f64()));
+        let memory = |costs: &Vec<Cost>| median(costs.iter().map(|cost| cost.memory as f64));
+        let [time, peak] = [costs.iter().map(times), costs.iter().map(memory)].map(Vec::from_iter);
+        self.row(what.into(), &time, |time| format!("{:.1} ms", time * 1e3));
+        self.row(format!("… memory at its peak"), &peak, |kib| format!("{:.1} MB", kib / 1e3));
+    }
+
+    /// Many at a time.
+    pub fn add_many(&mut self, count: usize, all: &[Many]) {
+        let time: Vec<_> = all.iter().map(|one| one.time.as_secs_f64()).collect();
+        let memory: Vec<_> = all.iter().map(|one| one.memory as f64).collect();
+        self.row(format!("starting {count} that sleep"), &time, |time| format!("{time:.2} s"));
+        self.row("… memory of each".into(), &memory, |kib| format!("{:.2} MB", kib / 1e3));
+    }
+
+    fn row(&mut self, what: String, values: &[f64], text: impl Fn(f64) -> String) {
+        let first = values.first().copied().unwrap_or(f64::NAN);
+        let cell = |value: &f64| Cell { text: text(*value), times: value / first };
+        self.rows.push((what, values.iter().map(cell).collect()));
+    }
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<_> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        writeln!(f, "Medians of {} rounds, interleaved:\n", self.rounds)?;
+        writeln!(f, "| | {} |", self.names.join(" | "))?;
+        writeln!(f, "| --- |{}", " ---: |".repeat(self.names.len()))?;
+        for (what, cells) in &self.rows {
+            write!(f, "| {what} |")?;
+            for (number, Cell { text, times }) in cells.iter().enumerate() {
+                match number {
+                    0 => write!(f, " {text} |")?,
+                    _ => write!(f, " {text} ({times:.1}×) |")?,
+                }
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}
