@@ -44,9 +44,8 @@ impl Bundle {
         let dir = self.dir().join(name);
         fs::create_dir(&dir).context("making a bundle")?;
         symlink(self.rootfs.path(), dir.join("rootfs")).context("making a bundle")?;
-        let mut config: Value = serde_json::to_value(final_runtime::spec::template(
-            final_runtime::spec::Owner::Root,
-        ))?;
+        let mut config: Value =
+            serde_json::to_value(final_runtime::spec::template(final_runtime::spec::Owner::Root))?;
         config["ociVersion"] = json!("1.0.2");
         config["root"]["path"] = json!(self.rootfs.path());
         config["process"]["terminal"] = json!(false);

@@ -116,9 +116,9 @@ impl Runtime {
         let before = available()?;
         let begin = Instant::now();
         let ids: Vec<_> = (0..count).map(|number| format!("many{number}")).collect();
-        let started = ids.iter().try_for_each(|id| {
-            self.make(&["run", "--detach"], &bundle.sleeps(), id).map(drop)
-        });
+        let started = ids
+            .iter()
+            .try_for_each(|id| self.make(&["run", "--detach"], &bundle.sleeps(), id).map(drop));
         let (time, after) = (begin.elapsed(), available()?);
         for id in &ids {
             let _ = cost::of(&mut self.verb(&["delete", "--force", id])); // it may not have begun

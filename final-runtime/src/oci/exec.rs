@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail, ensure};
 use step07::{Container, Explain};
 
-use super::{console::Console, container, create::write_pid, stack};
+use super::{console::Console, container, create::write_pid, filter, stack};
 use crate::{
     layers::{
         join::{Join, below},
@@ -87,6 +87,11 @@ impl Exec {
             made.stack.top(Terminal::new(true, self.process.user.uid, false));
         } else {
             made.stack.top(Session);
+        }
+        let (config, no_new_privs) = (target.config()?, self.process.no_new_privileges);
+        let status = target.status()?;
+        if let Some(seccomp) = filter::layer(&config, &target.record, no_new_privs, status) {
+            made.stack.top(seccomp);
         }
         made.stack.top(stack::capabilities(&self.process)?);
         Ok(made)

@@ -24,6 +24,7 @@
 //! | `stack.rs` | the layers that a configuration asks for |
 //! | `mounts.rs` | its mounts |
 //! | `groups.rs` `limits.rs` | its control group, and what that holds it to |
+//! | `filter.rs` | its filter of system calls |
 //! | `create.rs` `start.rs` `delete.rs` `exec.rs` | the commands that change something |
 //! | `container.rs` | a container that is there: its status, its process |
 //! | `console.rs` | handing a terminal to an engine |
@@ -33,6 +34,7 @@ mod container;
 mod create;
 mod delete;
 mod exec;
+mod filter;
 mod gate;
 mod groups;
 mod limits;

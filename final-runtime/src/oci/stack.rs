@@ -18,10 +18,10 @@ use step07::{
     Propagation, Range, UserNamespace, Userns, Uts,
 };
 
-use super::{gate::StartGate, groups, mounts, record::Record};
+use super::{filter, gate::StartGate, groups, mounts, record::Record};
 use crate::{
     layers::{loopback::Loopback, session::Session, terminal::Terminal},
-    spec::{Config, Linux, Namespace, NamespaceKind},
+    spec::{Config, Linux, Namespace, NamespaceKind, Status},
 };
 
 /// What the command line says of the layers, beyond the configuration.
@@ -77,6 +77,10 @@ pub fn container(
         stack.top(Terminal::new(true, process.user.uid, true));
     } else {
         stack.top(Session);
+    }
+    let no_new_privs = process.no_new_privileges;
+    if let Some(seccomp) = filter::layer(config, record, no_new_privs, Status::Creating) {
+        stack.top(seccomp);
     }
     stack.top(capabilities(process)?);
     Ok(container)

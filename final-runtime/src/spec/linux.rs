@@ -45,7 +45,7 @@ pub struct Linux {
     pub sysctl: BTreeMap<String, String>,
     /// Which system calls may be made.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub seccomp: Option<serde_json::Value>,
+    pub seccomp: Option<super::seccomp::Seccomp>,
     /// What passes between the root's mounts and the host's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rootfs_propagation: Option<Propagation>,
