@@ -10,11 +10,12 @@ use std::{
 use anyhow::{Context, Error, Result, anyhow};
 use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
+    sched::CloneFlags,
     sys::{prctl::set_pdeathsig, signal::Signal},
 };
 
 use crate::{
-    Container, Failure, Side,
+    Container, Explain, Failure, Side,
     clone::sibling,
     report::{Gate, Writer},
     signals::{Signals, default_sigpipe},
@@ -47,12 +48,20 @@ pub(crate) fn main(
 fn live(
     container: &mut Container,
     signals: &Signals,
-    gate: Gate,
+    mut gate: Gate,
     report: &mut Writer,
     held: &mut bool,
 ) -> Result<Infallible, Failure> {
     let Container { stack, process, explain, outlives, .. } = container;
     die_with_host(report).map_err(failed)?;
+    if stack.joins() {
+        for layer in stack.layers().filter(|layer| layer.joins()) {
+            let explain = explain.at(Side::Container, layer.name());
+            layer.join(&explain).context(layer.name()).map_err(failed)?;
+        }
+        let explain = explain.at(Side::Container, "namespaces");
+        reborn(&explain, stack.namespaces(), report).map_err(failed)?;
+    }
     if !gate.wait() {
         exit_now(125); // the host's own error is the one that is told
     }
@@ -61,8 +70,11 @@ fn live(
     for layer in stack.layers() {
         let explain = explain.at(Side::Container, layer.name());
         layer.enter(&explain).context(layer.name()).map_err(failed)?;
-        if layer.reborn() {
-            reborn(report).context(layer.name()).map_err(failed)?;
+        if layer.meets() {
+            report.waits().map_err(failed)?;
+            if !gate.wait() {
+                exit_now(125);
+            }
         }
         if let Some(hold) = layer.hold() {
             command = Some(process.ready(&exec)?); // or nobody need start it
@@ -114,9 +126,10 @@ fn live_on() -> Result<()> {
     set_pdeathsig(None).context("asking to outlive the runtime")
 }
 
-/// Goes on in a new process that takes this one's place under the same parent.
-fn reborn(report: &mut Writer) -> Result<()> {
-    let Some(child) = sibling().context("forking into the joined PID namespace")? else {
+/// Goes on in a new process that takes this one's place under the same parent, in `namespaces` of its
+/// own beside those that were joined.
+fn reborn(explain: &Explain, namespaces: CloneFlags, report: &mut Writer) -> Result<()> {
+    let Some(child) = sibling(explain, namespaces)? else {
         return die_with_host(report);
     };
     report.reborn(child.pid)?;

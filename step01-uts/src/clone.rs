@@ -5,7 +5,7 @@ use std::{
     os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
 };
 
-use anyhow::{Result, anyhow};
+use anyhow::{Error, Result, anyhow};
 use nix::{errno::Errno, sched::CloneFlags, unistd::Pid};
 
 use crate::{Explain, sh};
@@ -37,15 +37,25 @@ pub fn clone3(
     if born.is_err() && group.is_some() {
         born = raw(namespaces, libc::SIGCHLD, None);
     }
-    born.map_err(|errno| {
-        let (what, hint) = (list(namespaces), refusal(namespaces, errno));
-        anyhow!("namespaces: creating {what}: {errno}{hint}")
-    })
+    born.map_err(|errno| refused(namespaces, errno))
 }
 
-/// Forks a sibling: a child of this process's own parent, which alone can wait for it.
-pub(crate) fn sibling() -> nix::Result<Option<Child>> {
-    raw(CloneFlags::CLONE_PARENT, 0, None) // the exit signal is this process's own
+fn refused(namespaces: CloneFlags, errno: Errno) -> Error {
+    let (what, hint) = (list(namespaces), refusal(namespaces, errno));
+    match namespaces.is_empty() {
+        true => anyhow!("namespaces: forking: {errno}"),
+        false => anyhow!("namespaces: creating {what}: {errno}{hint}"),
+    }
+}
+
+/// Forks a sibling into `namespaces`: a child of this process's own parent, which alone can wait for
+/// it.
+pub(crate) fn sibling(explain: &Explain, namespaces: CloneFlags) -> Result<Option<Child>> {
+    if !namespaces.is_empty() {
+        explain.say(unshare(namespaces));
+    }
+    // The exit signal is this process's own.
+    raw(namespaces | CloneFlags::CLONE_PARENT, 0, None).map_err(|errno| refused(namespaces, errno))
 }
 
 /// Bit 33: it fits neither `CloneFlags` nor the `c_int` that libc has for it.

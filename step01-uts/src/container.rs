@@ -4,6 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use anyhow::{Context, Result};
 use nix::{
+    sched::CloneFlags,
     sys::wait::{Id, WaitPidFlag, waitid},
     unistd::Pid,
 };
@@ -122,12 +123,17 @@ impl Container {
         let (gate, opener) = report::gate()?;
         let (mut reports, reporter) = report::pipe()?;
         let explain = self.explain.at(Side::Host, "namespaces");
-        let Some(child) = clone3(&explain, self.stack.namespaces(), self.stack.born_into())? else {
+        let joins = self.stack.joins();
+        let namespaces = if joins { CloneFlags::empty() } else { self.stack.namespaces() };
+        let Some(child) = clone3(&explain, namespaces, self.stack.born_into())? else {
             drop((opener, reports)); // the host's ends
             child::main(self, signals, gate, reporter)
         };
         drop((gate, reporter)); // the child's ends
         let mut born = Unfinished(Some(child));
+        if joins && let Report::Reborn(pid) = reports.next()? {
+            born = Unfinished(Some(Child::adopt(pid)?));
+        }
 
         let pid = born.pid();
         for layer in self.stack.layers() {
@@ -135,8 +141,13 @@ impl Container {
             layer.attach(&explain, pid).context(layer.name())?;
         }
         opener.open()?;
-        while let Report::Reborn(pid) = reports.next()? {
-            born = Unfinished(Some(Child::adopt(pid)?));
+        let mut meeting = self.stack.layers().filter(|layer| layer.meets());
+        while let Report::Waits = reports.next()? {
+            if let Some(layer) = meeting.next() {
+                let explain = self.explain.at(Side::Host, layer.name());
+                layer.meet(&explain, pid).context(layer.name())?;
+            }
+            opener.open()?;
         }
         Ok(born.finish())
     }

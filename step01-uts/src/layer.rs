@@ -17,8 +17,10 @@ use crate::{Explain, Hold};
 ///    host                            container
 ///    recover, prepare
 ///    clone3(all namespaces) ───────▶ born, held at a gate
+///                                    (join, and born again)
 ///    attach(child)
 ///    open the gate ────────────────▶ enter
+///    (meet)
 ///                                    seal, exec(command)
 ///    wait
 ///    release
@@ -67,10 +69,28 @@ pub trait Layer: Any {
         Ok(())
     }
 
-    /// Whether, after `enter`, the container must go on in a new process: a PID namespace that was
-    /// joined by setns(2) holds only the children of the process that joined it.
-    fn reborn(&self) -> bool {
+    /// Whether the layer has something to `join`.
+    fn joins(&self) -> bool {
         false
+    }
+
+    /// Container, before it is born proper: joins namespaces that are there already. See setns(2).
+    ///
+    /// What has joined them is not the container's first process but its predecessor, which has
+    /// still all the power of the host, and leaves its place to a child that is born there: only
+    /// the children of who joins a PID namespace are in it.
+    fn join(&mut self, _explain: &Explain) -> Result<()> {
+        Ok(())
+    }
+
+    /// Whether, after `enter`, the container waits until the host has done its part in `meet`.
+    fn meets(&self) -> bool {
+        false
+    }
+
+    /// Host, while the container waits after `enter`.
+    fn meet(&mut self, _explain: &Explain, _child: Pid) -> Result<()> {
+        Ok(())
     }
 
     /// Whether the container is to stop here, after `enter`, until somebody starts it. The layers
@@ -146,6 +166,11 @@ impl Stack {
     /// The group that the child is to be born into, if a layer has one for it.
     pub(crate) fn born_into(&self) -> Option<BorrowedFd<'_>> {
         self.0.iter().find_map(|layer| layer.born_into())
+    }
+
+    /// Whether any layer has something to join.
+    pub(crate) fn joins(&self) -> bool {
+        self.0.iter().any(|layer| layer.joins())
     }
 
     /// From the bottom up.

@@ -39,7 +39,7 @@ pub use explain::{Explain, Side, sh};
 pub use hold::Hold;
 pub use ipc::Ipc;
 pub use layer::{Layer, Stack};
-pub use process::{DEFAULT_PATH, Process};
+pub use process::{DEFAULT_PATH, Process, cwd_is_inside_root};
 pub use report::Failure;
 pub use signals::Status;
 pub use uts::Uts;

@@ -119,7 +119,7 @@ impl Command {
 /// Whether a path leads from the root directory to the working directory. One like
 /// `/proc/self/fd/7` may have led to any directory that is open in this process, which is how
 /// containers came to run in the host's files (CVE-2024-21626). See getcwd(2), "(unreachable)".
-fn cwd_is_inside_root() -> bool {
+pub fn cwd_is_inside_root() -> bool {
     let mut path = [0_u8; libc::PATH_MAX as usize];
     // SAFETY: the kernel writes no more than the length that it is told.
     let length = unsafe { libc::syscall(libc::SYS_getcwd, path.as_mut_ptr(), path.len()) };

@@ -50,6 +50,8 @@ pub(crate) enum Report {
     Made,
     /// Another process, a child of the same parent, has taken its place (see `child::reborn`).
     Reborn(Pid),
+    /// It waits at the gate again, for the host to `meet` the next layer that wants it.
+    Waits,
 }
 
 /// Both ends of a report pipe.
@@ -65,6 +67,7 @@ pub(crate) struct Writer(File);
 const FAILED: u8 = b'E';
 const REBORN: u8 = b'P';
 const HELD: u8 = b'H';
+const WAITS: u8 = b'W';
 
 impl Writer {
     /// Says that nothing will come of this container. Where even that fails the host still sees
@@ -85,6 +88,10 @@ impl Writer {
         self.0.write_all(&[HELD]).context("writing to the report pipe")
     }
 
+    pub fn waits(&mut self) -> Result<()> {
+        self.0.write_all(&[WAITS]).context("writing to the report pipe")
+    }
+
     pub fn fd(&self) -> &File {
         &self.0
     }
@@ -99,6 +106,7 @@ impl Reader {
         }
         match tag[0] {
             HELD => Ok(Report::Made),
+            WAITS => Ok(Report::Waits),
             REBORN => {
                 let mut pid = [0; 4];
                 self.0.read_exact(&mut pid).context("reading the report pipe")?;
@@ -126,14 +134,14 @@ pub(crate) struct Gate(File);
 pub(crate) struct Opener(OwnedFd);
 
 impl Gate {
-    /// Waits. `false` means that the host went away instead of opening.
-    pub fn wait(mut self) -> bool {
+    /// Waits, each time anew. `false` means that the host went away instead of opening.
+    pub fn wait(&mut self) -> bool {
         matches!(self.0.read(&mut [0]), Ok(1))
     }
 }
 
 impl Opener {
-    pub fn open(self) -> Result<()> {
+    pub fn open(&self) -> Result<()> {
         nix::unistd::write(&self.0, &[1]).map(drop).context("opening the gate")
     }
 }

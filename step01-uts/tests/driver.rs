@@ -76,12 +76,27 @@ impl Layer for Reborn {
     fn name(&self) -> &'static str {
         "reborn"
     }
-    fn enter(&mut self, _: &Explain) -> Result<()> {
+    fn joins(&self) -> bool {
+        true
+    }
+    fn join(&mut self, _: &Explain) -> Result<()> {
         println!("first {}", std::process::id());
         Ok(())
     }
-    fn reborn(&self) -> bool {
+    fn attach(&mut self, _: &Explain, child: Pid) -> Result<()> {
+        println!("attached {child}");
+        Ok(())
+    }
+    fn enter(&mut self, _: &Explain) -> Result<()> {
+        println!("entered");
+        Ok(())
+    }
+    fn meets(&self) -> bool {
         true
+    }
+    fn meet(&mut self, _: &Explain, child: Pid) -> Result<()> {
+        println!("met {child}");
+        Ok(())
     }
 }
 
@@ -203,7 +218,12 @@ fn a_command_that_is_not_there_releases_all(sandbox: &Sandbox) -> Result<()> {
     let run = sandbox.run(std::env::current_exe()?).args(["scene", "nowhere", "none", "/no/such"]);
     let outcome = run.output()?;
     outcome.code(127)?;
-    expect::equal("the error", &outcome.stderr(), "exec: /no/such: no such file\n", READ)?;
+    expect::equal(
+        "the error",
+        &outcome.stderr(),
+        "exec: /no/such: no such file or directory\n",
+        READ,
+    )?;
     let wanted = format!("{}, {RELEASED}, {RELEASED}", UP_TO_COMMAND.replace(", command", ""));
     expect::equal("the course", &course(&outcome), wanted, READ)
 }
@@ -273,7 +293,19 @@ fn a_reborn_container_is_waited_for(sandbox: &Sandbox) -> Result<()> {
         let line = text.lines().find_map(|line| line.strip_prefix(word).map(str::to_string));
         line.unwrap_or_default()
     };
-    expect::differs("the process", &number("second"), &number("first"), "CLONE_PARENT in clone(2)")
+    expect::differs(
+        "the process",
+        &number("second"),
+        &number("first"),
+        "CLONE_PARENT in clone(2)",
+    )?;
+    expect::equal("who is attached to", &number("attached"), number("second"), READ)?;
+    expect::equal("who is met", &number("met"), number("second"), READ)?;
+    let own = ["first", "attached", "entered", "met", "second", "ended"];
+    let text = outcome.stdout();
+    let words = text.lines().filter_map(|line| line.split(' ').next());
+    let order: Vec<_> = words.filter(|word| own.contains(word)).collect();
+    expect::equal("the order", &order[..], own, READ)
 }
 
 fn main() -> ExitCode {

@@ -58,13 +58,21 @@ pub fn fill(dev: &OwnedFd, devices: &[Device], root: &Root, explain: &Explain) -
     for device in devices {
         device.make(dev, root, explain)?;
     }
+    link(dev, root, explain)
+}
+
+/// Lays the customary links in `dev`, where there is nothing of that name yet.
+pub fn link(dev: &OwnedFd, root: &Root, explain: &Explain) -> Result<()> {
     let kcore = root.open(Path::new("/proc/kcore")).is_ok(); // not every kernel has it
     for (name, leads_to) in LINKS.iter().filter(|(name, _)| *name != "core" || kcore) {
         let shown = root.shown(&Path::new("/dev").join(name));
         explain.act(
             sh(["ln", "-s", leads_to, &shown]),
             format_args!("linking /dev/{name} to {leads_to}"),
-            || symlinkat(*leads_to, dev, *name),
+            || match symlinkat(*leads_to, dev, *name) {
+                Err(Errno::EEXIST) => Ok(()),
+                linked => linked,
+            },
         )?;
     }
     Ok(())

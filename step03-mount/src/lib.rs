@@ -37,10 +37,12 @@ mod volume;
 
 pub use cli::Args;
 pub use defaults::{default_masked_paths, default_mounts, default_read_only_paths};
-pub use dev::{DEFAULT_DEVICES, Device};
+pub use dev::{DEFAULT_DEVICES, Device, link as link_devices};
 pub use env::Variable;
 pub use mount::Mount;
-pub use mount_point::{MountPoint, Source};
+pub use mount_point::{Fill, MountPoint, Ready, Source};
+pub use options::apply as apply_flag;
+pub use pivot::pivot;
 pub use propagation::Propagation;
 pub use step02::{self, *};
 pub use volume::{Tmpfs, Volume};

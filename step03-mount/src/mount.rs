@@ -7,11 +7,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use nix::{
     errno::Errno,
     fcntl::{OFlag, open},
     sys::stat::{Mode, umask},
+    unistd::fchdir,
 };
 use step02::{Explain, Layer, sh};
 
@@ -50,6 +51,9 @@ pub struct Mount {
     pub masked_paths: Vec<PathBuf>,
     /// A directory to make if it is missing; entering it is [`Process::cwd`](step02::Process).
     pub workdir: Option<PathBuf>,
+    /// Whether the rootfs becomes the root at once. Otherwise it is the working directory, and a
+    /// layer above goes on from there.
+    pub pivots: bool,
 }
 
 impl Default for Mount {
@@ -64,6 +68,7 @@ impl Default for Mount {
             read_only_paths: default_read_only_paths(),
             masked_paths: default_masked_paths(),
             workdir: None,
+            pivots: true,
         }
     }
 }
@@ -104,9 +109,11 @@ impl Layer for Mount {
         if self.read_only && !self.is_host() {
             seal(&root, false, explain)?;
         }
-        pivot(&root, explain)?;
         umask(before);
-        Ok(())
+        match self.pivots {
+            true => pivot(&root, false, explain),
+            false => fchdir(&root).context("entering the rootfs"),
+        }
     }
     // ANCHOR_END: mount-enter
 }

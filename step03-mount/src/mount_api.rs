@@ -113,16 +113,16 @@ pub fn change(mount: impl AsFd, attributes: Attributes) -> nix::Result<()> {
     set_attributes(mount, attributes.recursive, attr)
 }
 
-/// Has the owners of all files in `mount`, and in those below it, shown as the ids that the user
-/// namespace gives them. Only as long as it is attached nowhere, and not twice.
-pub fn map_ids(mount: impl AsFd, user_namespace: impl AsFd) -> nix::Result<()> {
+/// Has the owners of all files in `mount`, and in those below it if `recursive`, shown as the ids that
+/// the user namespace gives them. Only as long as it is attached nowhere, and not twice.
+pub fn map_ids(mount: impl AsFd, user_namespace: impl AsFd, recursive: bool) -> nix::Result<()> {
     let attr = libc::mount_attr {
         attr_set: libc::MOUNT_ATTR_IDMAP,
         attr_clr: 0,
         propagation: 0,
         userns_fd: u64::from(user_namespace.as_fd().as_raw_fd().cast_unsigned()),
     };
-    set_attributes(mount, true, attr)
+    set_attributes(mount, recursive, attr)
 }
 
 fn set_attributes(mount: impl AsFd, recursive: bool, attr: libc::mount_attr) -> nix::Result<()> {

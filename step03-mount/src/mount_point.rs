@@ -3,7 +3,14 @@
 //! Everything that a container has mounted is a [`MountPoint`]: the file systems that every
 //! container gets, volumes, and what later layers add. `mounting.rs` is where they become mounts.
 
-use std::{fmt, fs, path::PathBuf};
+use std::{
+    fmt, fs,
+    os::fd::OwnedFd,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
+
+use anyhow::Result;
 
 use crate::{mount_api::Attributes, options, root::Root};
 
@@ -16,9 +23,25 @@ pub struct MountPoint {
     pub target: PathBuf,
     /// How: flags that hold for this mount whatever is mounted.
     pub attributes: Attributes,
+    /// What is changed about it after that, one after the other.
+    pub then: Vec<Attributes>,
     /// Options of the new file system itself, each `name` or `name=value`.
     pub data: Vec<String>,
+    /// What puts something into it before it is seen.
+    pub fill: Option<Fill>,
 }
+
+/// Puts something into a new mount, given the mount and the place that it will cover.
+#[derive(Clone, Copy, Debug)]
+pub struct Fill(pub fn(&OwnedFd, &OwnedFd) -> Result<()>);
+
+impl PartialEq for Fill {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::fn_addr_eq(self.0, other.0)
+    }
+}
+
+impl Eq for Fill {}
 
 /// What is mounted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,22 +61,53 @@ pub enum Source {
         /// mounted over something must not come off.
         recursive: bool,
     },
+    /// A mount of the host that another layer makes ready before.
+    Ready {
+        /// What a person would call it.
+        path: PathBuf,
+        /// The mount itself.
+        mount: Ready,
+    },
+    /// What is mounted there already: only its attributes change.
+    Remount,
 }
+
+/// A mount that is attached nowhere yet; made by the host before the container is born.
+#[derive(Clone, Debug, Default)]
+pub struct Ready(pub Arc<OnceLock<OwnedFd>>);
+
+impl PartialEq for Ready {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Ready {}
 
 impl MountPoint {
     /// A new file system of type `fstype`, with options as mount(8) knows them.
     pub fn new(fstype: &str, target: impl Into<PathBuf>, options: &str) -> Self {
         let source = Source::New { fstype: fstype.into(), name: fstype.into() };
-        let mut point =
-            Self { source, target: target.into(), attributes: Attributes::default(), data: vec![] };
+        let mut point = Self::of(source, target);
         point.options(options);
         point
     }
 
     /// A file or directory of the host, with all that is mounted below it.
     pub fn bind(path: impl Into<PathBuf>, target: impl Into<PathBuf>) -> Self {
-        let source = Source::Bind { path: path.into(), recursive: true };
-        Self { source, target: target.into(), attributes: Attributes::default(), data: vec![] }
+        Self::of(Source::Bind { path: path.into(), recursive: true }, target)
+    }
+
+    /// Anything, as it is.
+    pub fn of(source: Source, target: impl Into<PathBuf>) -> Self {
+        Self {
+            source,
+            target: target.into(),
+            attributes: Attributes::default(),
+            then: vec![],
+            data: vec![],
+            fill: None,
+        }
     }
 
     /// The same under another name in mountinfo.
@@ -96,8 +150,12 @@ impl MountPoint {
             Source::New { fstype, name } => {
                 root.shell_mount(&["-t", fstype, "-o", &options, name, &target])
             }
-            Source::Bind { path, recursive } => {
-                let how = if *recursive { "--rbind" } else { "--bind" };
+            Source::Remount => {
+                root.shell_mount(&["-o", &format!("remount,bind,{options}"), &target])
+            }
+            Source::Bind { path, .. } | Source::Ready { path, .. } => {
+                let once = matches!(self.source, Source::Bind { recursive: false, .. });
+                let how = if once { "--bind" } else { "--rbind" };
                 let bind = root.shell_mount(&[how, &path.to_string_lossy(), &target]);
                 if options.is_empty() {
                     return bind;
@@ -123,7 +181,10 @@ impl fmt::Display for MountPoint {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match &self.source {
             Source::New { fstype, .. } => write!(f, "{fstype}")?,
-            Source::Bind { path, .. } => write!(f, "{}", path.display())?,
+            Source::Bind { path, .. } | Source::Ready { path, .. } => {
+                write!(f, "{}", path.display())?
+            }
+            Source::Remount => write!(f, "another time")?,
         }
         write!(f, " on {}", self.target.display())
     }

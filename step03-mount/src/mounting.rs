@@ -38,10 +38,15 @@ impl MountPoint {
 
     fn try_mount(&self, root: &Root, explain: &Explain) -> Result<OwnedFd> {
         let doing = format!("mounting {self}");
+        if self.source == Source::Remount {
+            return explain.act(self.shell(root), doing, || self.remount(root));
+        }
         let source = self.open_source().with_context(|| doing.clone())?;
         let target = self.place(root, source.as_ref(), explain).with_context(|| doing.clone())?;
         let mount = explain.act(self.shell(root), doing, || {
             let mount = self.detached(source)?;
+            self.then.iter().try_for_each(|attributes| mount_api::change(&mount, *attributes))?;
+            self.fill.map_or(Ok(()), |fill| fill.0(&mount, &target))?;
             mount_api::attach(&mount, target)?;
             anyhow::Ok(mount)
         })?;
@@ -53,7 +58,14 @@ impl MountPoint {
 
     /// The file or directory to bind.
     fn open_source(&self) -> Result<Option<OwnedFd>> {
-        let Source::Bind { path, .. } = &self.source else { return Ok(None) };
+        let path = match &self.source {
+            Source::New { .. } | Source::Remount => return Ok(None),
+            Source::Bind { path, .. } => path,
+            Source::Ready { mount, .. } => {
+                let mount = mount.0.get().context("nobody has made it ready")?;
+                return Ok(Some(mount.try_clone()?));
+            }
+        };
         let fd = open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty());
         fd.map(Some).map_err(|errno| match errno {
             Errno::ENOENT => anyhow!("{} does not exist on the host", path.display()),
@@ -74,8 +86,25 @@ impl MountPoint {
                 let mount = mount_api::new_filesystem(fstype, name, &data, self.attributes);
                 mount.map_err(|refusal| self.with_hint(refusal))
             }
-            (Source::Bind { .. }, None) => unreachable!("opened by try_mount"),
+            (Source::Ready { .. }, Some(mount)) => {
+                mount_api::change(&mount, self.attributes)?;
+                Ok(mount)
+            }
+            (Source::Bind { .. } | Source::Ready { .. } | Source::Remount, _) => {
+                unreachable!("opened by try_mount")
+            }
         }
+    }
+
+    fn remount(&self, root: &Root) -> Result<OwnedFd> {
+        let mount = root.open(&self.target)?;
+        for attributes in [&self.attributes].into_iter().chain(&self.then) {
+            mount_api::change(&mount, *attributes).map_err(|errno| match errno {
+                Errno::EINVAL => anyhow!("nothing is mounted there"),
+                errno => errno.into(),
+            })?;
+        }
+        Ok(mount)
     }
 
     /// The place to mount on, resolved once; made where it is missing.
@@ -96,7 +125,7 @@ impl MountPoint {
             }
             found => found?,
         };
-        self.check(root, &place, directory)?;
+        self.check(root, &place, source, directory)?;
         Ok(place)
     }
 
@@ -123,7 +152,13 @@ impl MountPoint {
     }
 
     /// What must not be mounted over, and what cannot.
-    fn check(&self, root: &Root, place: &OwnedFd, directory: bool) -> Result<()> {
+    fn check(
+        &self,
+        root: &Root,
+        place: &OwnedFd,
+        source: Option<&OwnedFd>,
+        directory: bool,
+    ) -> Result<()> {
         match (directory, kind(&fstat(place)?) == SFlag::S_IFDIR) {
             (true, false) => bail!("a directory cannot be mounted on a file"),
             (false, true) => bail!("a file cannot be mounted on a directory"),
@@ -132,8 +167,13 @@ impl MountPoint {
         if root.is(place)? {
             bail!("the root itself cannot be mounted over");
         }
-        let in_proc = fstatfs(place)?.filesystem_type() == PROC_SUPER_MAGIC;
-        if in_proc && !self.is_new("proc") && !self.may_be_in_proc() {
+        let is_proc = |fd: &OwnedFd| Ok(fstatfs(fd)?.filesystem_type() == PROC_SUPER_MAGIC);
+        let shows_proc = self.is_new("proc") || source.map_or(anyhow::Ok(false), is_proc)?;
+        let on_proc = self.target == Path::new("/proc");
+        if on_proc && !shows_proc {
+            bail!("only a procfs may be mounted on /proc");
+        }
+        if is_proc(place)? && !on_proc && !self.is_new("proc") && !self.may_be_in_proc() {
             bail!("nothing may be mounted inside /proc");
         }
         Ok(())
@@ -165,11 +205,22 @@ impl MountPoint {
         self.is_new("proc") || self.is_new("sysfs") || self.target == Path::new("/dev")
     }
 
-    /// Files of procfs that tell about the machine and that lxcfs gives containers a better
+    /// Files of procfs that tell about the machine, and that lxcfs and others give containers a better
     /// version of. What else is in there steers the kernel, or the runtime.
     fn may_be_in_proc(&self) -> bool {
-        const LXCFS: [&str; 8] =
-            ["cpuinfo", "diskstats", "loadavg", "meminfo", "slabinfo", "stat", "swaps", "uptime"];
+        const LXCFS: [&str; 11] = [
+            "cpuinfo",
+            "diskstats",
+            "loadavg",
+            "meminfo",
+            "net/dev",
+            "slabinfo",
+            "stat",
+            "swaps",
+            "sys/crypto/fips_enabled",
+            "sys/kernel/ns_last_pid",
+            "uptime",
+        ];
         let name = self.target.strip_prefix("/proc").ok();
         name.is_some_and(|name| LXCFS.iter().any(|known| name == Path::new(known)))
     }

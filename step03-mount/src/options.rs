@@ -10,7 +10,7 @@ use libc::{
 use crate::mount_api::Attributes;
 
 /// Word, what it sets, what it clears.
-const WORDS: [(&str, u64, u64); 15] = [
+const WORDS: [(&str, u64, u64); 19] = [
     ("ro", RDONLY, 0),
     ("rw", 0, RDONLY),
     ("nosuid", NOSUID, 0),
@@ -26,6 +26,11 @@ const WORDS: [(&str, u64, u64); 15] = [
     ("relatime", RELATIME, ATIME),
     ("noatime", NOATIME, ATIME),
     ("strictatime", STRICTATIME, ATIME),
+    // Of the three ways of access times `relatime` is what is left.
+    ("atime", RELATIME, ATIME),
+    ("nostrictatime", RELATIME, ATIME),
+    ("norelatime", RELATIME, ATIME),
+    ("defaults", 0, 0),
 ];
 
 /// Puts the flag called `word` into `attributes`. `false` if there is no such flag: then it is an

@@ -7,6 +7,7 @@
 use std::os::fd::OwnedFd;
 
 use anyhow::{Context, Result, bail};
+use libc::MS_SLAVE;
 use nix::{
     errno::Errno,
     fcntl::{OFlag, open},
@@ -16,17 +17,30 @@ use nix::{
 };
 use step02::{Explain, sh};
 
-use crate::{mount_api::mount_id, root::Root};
+use crate::{
+    mount_api::{Attributes, change, mount_id},
+    root::Root,
+};
 
 // ANCHOR: pivot
-/// Makes `root`, which must be a mount, the root directory, and leaves nothing of the old one.
-pub fn pivot(root: &Root, explain: &Explain) -> Result<()> {
+/// Makes `root`, which must be a mount, the root directory, and leaves nothing of the old one. If mounts
+/// of the old one are `shared` with the host they are cut off first, or the host would lose them too.
+pub fn pivot(root: &Root, shared: bool, explain: &Explain) -> Result<()> {
     let old = open_dir("/").context("opening the old root")?;
     explain
         .act(sh(["cd", "-P", &root.shown("/".as_ref())]), "entering the rootfs", || fchdir(root))?;
     // With both arguments the same, the old root is mounted over the new one: no directory of the
     // rootfs is needed to put it in.
     explain.act("pivot_root . .", "pivot_root", || pivot_root(".", ".").map_err(with_hint))?;
+    if shared {
+        explain.act("mount --make-rslave .", "cutting the old root off", || {
+            fchdir(&old)?;
+            change(
+                &old,
+                Attributes { propagation: MS_SLAVE, recursive: true, ..Attributes::default() },
+            )
+        })?;
+    }
     explain.act("umount -l .", "detaching the old root", || {
         fchdir(&old)?;
         umount2(".", MntFlags::MNT_DETACH)

@@ -42,7 +42,7 @@ pub(crate) fn shift(explain: &Explain, child: Pid, dir: &Path, maps: &IdMaps) ->
     let words = nsenter.iter().chain(&mount).map(OsStr::new);
     explain.act(sh(words.chain([dir.as_os_str(), dir.as_os_str()])), doing, || {
         let tree = mount_api::copy(open_place(&dir)?, true).context("copying the mount")?;
-        mount_api::map_ids(&tree, File::open(format!("/proc/{child}/ns/user"))?)
+        mount_api::map_ids(&tree, File::open(format!("/proc/{child}/ns/user"))?, true)
             .map_err(no_maps)?;
         put(&tree, &dir, &File::open(format!("/proc/{child}/ns/mnt"))?)
     })

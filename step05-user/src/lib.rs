@@ -29,7 +29,7 @@ mod capabilities;
 mod cli;
 mod id_map;
 mod id_mapped;
-mod map_file;
+pub mod map_file;
 mod subid;
 mod user;
 mod user_namespace;

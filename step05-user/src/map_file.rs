@@ -30,7 +30,7 @@ struct Kind {
 }
 
 /// Gives the namespace of `child` its maps. Each can be written once, and by one write(2).
-pub(crate) fn write(explain: &Explain, child: Pid, maps: &IdMaps) -> Result<()> {
+pub fn write(explain: &Explain, child: Pid, maps: &IdMaps) -> Result<()> {
     let own = CapSets::current()?;
     let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
     let uids = Kind { file: "uid_map", helper: "newuidmap", cap: Cap::SETUID, own_id: uid };

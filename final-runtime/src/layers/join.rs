@@ -13,6 +13,7 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
+use super::namespaces::NEWTIME;
 use anyhow::{Context, Result, ensure};
 use nix::{
     errno::Errno,
@@ -23,7 +24,7 @@ use nix::{
 use step07::{Explain, Hierarchy, Layer, Version, sh, signals::send};
 
 /// The namespaces, by their names in `/proc/PID/ns`.
-const NAMESPACES: [(&str, CloneFlags); 7] = [
+const NAMESPACES: [(&str, CloneFlags); 8] = [
     ("user", CloneFlags::CLONE_NEWUSER),
     ("cgroup", CloneFlags::CLONE_NEWCGROUP),
     ("ipc", CloneFlags::CLONE_NEWIPC),
@@ -31,6 +32,7 @@ const NAMESPACES: [(&str, CloneFlags); 7] = [
     ("net", CloneFlags::CLONE_NEWNET),
     ("pid", CloneFlags::CLONE_NEWPID),
     ("uts", CloneFlags::CLONE_NEWUTS),
+    ("time", NEWTIME),
 ];
 
 /// The bottom layer of `exec`: everything that the steps' layers made for the container's first
@@ -86,8 +88,12 @@ impl Layer for Join {
         Ok(())
     }
 
+    fn joins(&self) -> bool {
+        true
+    }
+
     // ANCHOR: join-enter
-    fn enter(&mut self, explain: &Explain) -> Result<()> {
+    fn join(&mut self, explain: &Explain) -> Result<()> {
         let prepared = self.prepared.as_mut().context("was not prepared")?;
         let Prepared { namespaces, cgroups } = prepared;
         // From the next line on the container's processes could look into this one, which still
@@ -104,18 +110,9 @@ impl Layer for Join {
             || setns(&self.pidfd, *namespaces),
         )?;
         if namespaces.contains(CloneFlags::CLONE_NEWUSER) {
-            // In there this process's ids mean nothing yet.
-            let become_root = || {
-                setresgid(Gid::from_raw(0), Gid::from_raw(0), Gid::from_raw(0))?;
-                setresuid(Uid::from_raw(0), Uid::from_raw(0), Uid::from_raw(0))
-            };
-            explain.act("setpriv --reuid 0 --regid 0", "becoming root in there", become_root)?;
+            become_root(explain)?;
         }
         Ok(())
-    }
-
-    fn reborn(&self) -> bool {
-        true // setns(2): a PID namespace is joined by the children only
     }
     // ANCHOR_END: join-enter
 
@@ -123,6 +120,16 @@ impl Layer for Join {
         self.prepared = None;
         Ok(())
     }
+}
+
+/// Root of the user namespace that was joined: in there this process's ids mean nothing yet.
+pub fn become_root(explain: &Explain) -> Result<()> {
+    let (user, group) = (Uid::from_raw(0), Gid::from_raw(0));
+    let set = || {
+        setresgid(group, group, group)?;
+        setresuid(user, user, user)
+    };
+    explain.act("setpriv --reuid 0 --regid 0", "becoming root in there", set)
 }
 
 /// The files that let a process into the groups of process `pid`, opened while this process still

@@ -100,7 +100,7 @@ impl Layer for Mounted {
         if let Some(mount) = &self.mount
             && inode(&user)? != inode("/proc/self/ns/user")?
         {
-            let mapped = mount_api::map_ids(mount, File::open(&user)?);
+            let mapped = mount_api::map_ids(mount, File::open(&user)?, true);
             mapped.with_context(|| format!("mapping the ids of {}", self.path.display()))?;
         }
         Ok(())

@@ -54,6 +54,14 @@ impl Terminal {
         Self { interactive, owner, console, size: persons_size(), handoff: None }
     }
 
+    /// With this many lines and columns at first; a side that is 0 says nothing.
+    pub fn sized(mut self, rows: u16, columns: u16) -> Self {
+        if rows > 0 && columns > 0 {
+            self.size = Some(Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 });
+        }
+        self
+    }
+
     /// The terminal, once the container has started.
     pub fn take_pair(&mut self) -> Result<Pair> {
         let handoff = self.handoff.take().context("terminal: was not prepared")?;

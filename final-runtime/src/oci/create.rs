@@ -11,11 +11,13 @@ use step07::{Cgroup, Explain};
 
 use super::{
     console::Console,
-    delete::delete,
-    gate::{self, StartGate},
+    delete::{delete, force},
+    gate::StartGate,
+    hooks,
     place::{Place, Root},
     record::Record,
     stack::{self, Asked},
+    start::begin,
 };
 use crate::{
     layers::terminal::Terminal,
@@ -43,7 +45,6 @@ pub struct Create {
 }
 
 /// A container that is made, by the process that made it.
-#[allow(dead_code)] // until hooks come
 pub struct Made {
     /// Its state directory, held.
     pub place: Place,
@@ -65,13 +66,19 @@ pub fn create(root: &Root, id: &str, create: &Create) -> Result<()> {
 /// Makes a container and runs its command. Returns the command's exit code when it has ended and
 /// nothing is left of it; 0 at once if it is detached.
 pub fn run(root: &Root, id: &str, create: &Create, detach: bool, keep: bool) -> Result<u8> {
-    let Made { place, mut container, .. } = make(root, id, create)?;
+    let Made { place, record, config, mut container } = make(root, id, create)?;
+    let explain = Explain::new(create.explain);
     let relay = match create.console_socket.is_none() && !detach {
         true => Relay::new(&mut container.stack)?,
         false => Relay::default(),
     };
-    gate::let_through(&place.dir).context("start")?;
+    let begun = begin(&place, &record, &config, &explain);
     drop(place);
+    if let Err(error) = begun {
+        container.leave();
+        let _ = force(root, id, &explain); // the first error is the one to tell
+        return Err(error);
+    }
     if detach {
         container.leave();
         return Ok(0);
@@ -92,24 +99,6 @@ pub fn make(root: &Root, id: &str, create: &Create) -> Result<Made> {
     let process = config.process.clone().context("spec: process: it is missing")?;
     let console = console(process.terminal, create.console_socket.as_deref())?;
     let place = root.claim(id)?;
-    match try_make(&place, id, bundle, &config, create, console.as_ref()) {
-        Ok((record, container)) => Ok(Made { place, record, config, container }),
-        Err(error) => {
-            let _ = place.remove(); // the first error is the one to tell
-            Err(error)
-        }
-    }
-}
-
-fn try_make(
-    place: &Place,
-    id: &str,
-    bundle: PathBuf,
-    config: &Config,
-    create: &Create,
-    console: Option<&Console>,
-) -> Result<(Record, step07::Container)> {
-    save(&place.dir.join("config.json"), config, Keep::Quick).context("state")?;
     let mut record = Record {
         id: id.into(),
         bundle,
@@ -119,9 +108,27 @@ fn try_make(
         birth: 0,
         groups: Vec::new(),
     };
+    match try_make(&place, &mut record, &config, create, console.as_ref()) {
+        Ok(container) => Ok(Made { place, record, config, container }),
+        Err(error) => {
+            let _ = place.remove(); // the first error is the one to tell
+            hooks::after_end(&config, &record, &Explain::new(create.explain));
+            Err(error)
+        }
+    }
+}
+
+fn try_make(
+    place: &Place,
+    record: &mut Record,
+    config: &Config,
+    create: &Create,
+    console: Option<&Console>,
+) -> Result<step07::Container> {
+    save(&place.dir.join("config.json"), config, Keep::Quick).context("state")?;
     let explain = Explain::new(create.explain);
-    let mut container = stack::container(config, &record, &create.asked, explain)?;
-    stack::hold(&mut container, StartGate::new(&place.dir)?, config, &record);
+    let mut container = stack::container(config, record, &create.asked, explain)?;
+    stack::hold(&mut container, StartGate::new(&place.dir)?, config, record);
     let pid = container.start()?.pid();
     if let (Some(console), Some(terminal)) = (console, container.stack.get_mut::<Terminal>()) {
         console.send(&terminal.take_pair()?.master)?;
@@ -135,7 +142,7 @@ fn try_make(
     if let Some(file) = &create.pid_file {
         write_pid(file, record.pid)?;
     }
-    Ok((record, container))
+    Ok(container)
 }
 
 /// The engine that a terminal is for. Without one, it is the person's, and this process has to stay.

@@ -8,8 +8,8 @@ use step07::{Explain, signals::send};
 
 use super::{
     container::Container,
+    hooks,
     place::{Place, Root},
-    record::Record,
 };
 use crate::spec::Status;
 
@@ -27,7 +27,7 @@ pub fn delete(root: &Root, id: &str, explain: &Explain) -> Result<()> {
             bail!("delete: container {id} is not stopped: kill it first, or use --force")
         }
     }
-    clear(place, &container.record, explain)
+    clear(place, &container, explain)
 }
 
 /// Deletes a container however it is; one that is not there is no error.
@@ -36,7 +36,7 @@ pub fn force(root: &Root, id: &str, explain: &Explain) -> Result<()> {
     match Container::find(root, id) {
         Ok(container) => {
             end(&container)?;
-            clear(place, &container.record, explain)
+            clear(place, &container, explain)
         }
         // A record that a crash has damaged: what it said is lost.
         Err(_) => place.remove(),
@@ -55,12 +55,17 @@ fn end(container: &Container) -> Result<()> {
     }
 }
 
-fn clear(place: Place, record: &Record, explain: &Explain) -> Result<()> {
+fn clear(place: Place, container: &Container, explain: &Explain) -> Result<()> {
+    let (config, record) = (container.config().ok(), &container.record);
     let mut group = record.group();
     let explain = explain.at(step07::Side::Host, "cgroup");
     if !group.processes().is_empty() {
         group.kill(&explain).context("cgroup")?; // without a PID namespace nobody else did
     }
     group.remove(&explain).context("cgroup")?;
-    place.remove()
+    place.remove()?;
+    if let Some(config) = config {
+        hooks::after_end(&config, record, &explain.at(step07::Side::Host, "hooks"));
+    }
+    Ok(())
 }

@@ -8,12 +8,14 @@ use step07::{Container, Explain};
 use super::{console::Console, container, create::write_pid, filter, stack};
 use crate::{
     layers::{
+        affinity::Affinity,
+        habits::Habits,
         join::{Join, below},
         session::Session,
         terminal::Terminal,
     },
     lifecycle::{relay::Relay, supervise::attend},
-    spec::{Process, Status},
+    spec::{NamespaceKind, Process, Status},
 };
 
 /// What `exec` is asked for.
@@ -80,20 +82,29 @@ impl Exec {
         let process = stack::command(&self.process, self.preserve_fds);
         let mut made = Container::new(process, Explain::new(self.explain));
         made.outlives = self.detach;
+        if let Some(affinity) = &self.process.exec_cpu_affinity {
+            made.stack.top(Affinity::new(affinity)?);
+        }
         let mut join = Join::new(target.record.pid, pidfd);
         join.below = self.cgroup.iter().map(|text| below(text)).collect::<Result<_>>()?;
         made.stack.top(join);
+        stack::limits(&mut made.stack, &self.process)?;
         if self.process.terminal {
-            made.stack.top(Terminal::new(true, self.process.user.uid, false));
+            made.stack.top(stack::terminal(&self.process, false));
         } else {
             made.stack.top(Session);
         }
-        let (config, no_new_privs) = (target.config()?, self.process.no_new_privileges);
-        let status = target.status()?;
-        if let Some(seccomp) = filter::layer(&config, &target.record, no_new_privs, status) {
-            made.stack.top(seccomp);
-        }
-        made.stack.top(stack::capabilities(&self.process)?);
+        let config = target.config()?;
+        let linux = config.linux.clone().unwrap_or_default();
+        let no_new_privs = self.process.no_new_privileges;
+        let seccomp = filter::layer(&config, &target.record, no_new_privs, target.status()?);
+        made.stack.top(Habits {
+            umask: self.process.user.umask,
+            personality: linux.personality.clone(),
+            keyring: Some(stack::keyring(&target.record.id)),
+        });
+        let own_user = linux.namespace(NamespaceKind::User).is_some();
+        stack::identity(&mut made.stack, &self.process, own_user, seccomp)?;
         Ok(made)
     }
 }

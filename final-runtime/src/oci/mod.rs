@@ -25,6 +25,8 @@
 //! | `mounts.rs` | its mounts |
 //! | `groups.rs` `limits.rs` | its control group, and what that holds it to |
 //! | `filter.rs` | its filter of system calls |
+//! | `namespaces.rs` | its namespaces, new or joined |
+//! | `hooks.rs` | programs to be called meanwhile |
 //! | `create.rs` `start.rs` `delete.rs` `exec.rs` | the commands that change something |
 //! | `container.rs` | a container that is there: its status, its process |
 //! | `console.rs` | handing a terminal to an engine |
@@ -37,8 +39,10 @@ mod exec;
 mod filter;
 mod gate;
 mod groups;
+mod hooks;
 mod limits;
 mod mounts;
+mod namespaces;
 mod place;
 mod record;
 mod stack;

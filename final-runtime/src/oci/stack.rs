@@ -1,32 +1,65 @@
 //! From a configuration to the stack of layers that it asks for.
 //!
+//! With no_new_privs seccomp does its part last of all (see `Layer::seal`).
+//!
 //! ```text
-//!   seccomp           with no_new_privs it can be, and is, the last thing before the command
+//!   hooks             startContainer
 //!   ── gate ──────    `create` stops here, `start` goes on
-//!   capabilities      who the command is
+//!   cwd, seccomp, capabilities, cwd    who the command is, and where
+//!   label process memory      what it hands down to others
 //!   terminal          or a session of its own
+//!   root              the root is changed
+//!   hooks             createContainer
+//!   hooks             prestart, createRuntime: the host's side calls them
+//!   devices
 //!   mount             the root, and what is mounted in it
+//!   idmap sysctl
 //!   propagation
 //!   net pid ipc uts   the namespaces that are new
+//!   priority rlimits
 //!   cgroup
+//!   time join         those that are joined
 //!   user              owns the others
 //! ```
 
 use anyhow::{Context, Result};
 use step07::{
-    CapSets, Capabilities, Cgroup, Container, Explain, IdMaps, Ipc, Mount, PidNamespace, Process,
-    Propagation, Range, UserNamespace, Userns, Uts,
+    Cap, CapSet, CapSets, Capabilities, Cgroup, Container, Explain, IdMaps, Ipc, Mount,
+    PidNamespace, Process, Stack, UserNamespace, Userns, Uts,
 };
 
-use super::{filter, gate::StartGate, groups, mounts, record::Record};
+use super::{
+    filter,
+    gate::StartGate,
+    groups,
+    hooks::{self, warn},
+    mounts, namespaces,
+    record::Record,
+};
 use crate::{
-    layers::{loopback::Loopback, session::Session, terminal::Terminal},
-    spec::{Config, Linux, Namespace, NamespaceKind, Status},
+    layers::{
+        cwd::Cwd,
+        devices::Devices,
+        habits::Habits,
+        id_mapped::IdMapped,
+        label::{Label, has_selinux},
+        loopback::Loopback,
+        memory_policy::MemoryPolicy,
+        pivot::{Pivot, Way},
+        priority::Urgency,
+        propagation::Mounts,
+        rlimits::Rlimits,
+        seccomp::Seccomp,
+        session::Session,
+        sysctl::Sysctl,
+        terminal::Terminal,
+        within::Within,
+    },
+    spec::{self, Config, Linux, NamespaceKind, Propagation, Status},
 };
 
 /// What the command line says of the layers, beyond the configuration.
 #[derive(Clone, Debug, Default)]
-#[allow(dead_code)] // until their layers come
 pub struct Asked {
     /// How many descriptors, after standard input, output and error, the command inherits.
     pub preserve_fds: u32,
@@ -49,51 +82,228 @@ pub fn container(
     let process = config.process.as_ref().context("spec: process: it is missing")?;
     let mut container = Container::new(command(process, asked.preserve_fds), explain);
     let stack = &mut container.stack;
-    if is_new(&linux, NamespaceKind::User) {
+    if linux.makes(NamespaceKind::User) {
         stack.top(user(&linux));
     }
+    namespaces::join(stack, &linux);
     let mut cgroup = groups::layer(&linux, &record.id, asked.systemd_cgroup)?;
-    cgroup.namespace = is_new(&linux, NamespaceKind::Cgroup);
-    let mount = mount(config, &linux, record, &cgroup)?;
+    cgroup.namespace = linux.makes(NamespaceKind::Cgroup);
+    let files = Files::new(config, &linux, record, &cgroup)?;
     stack.top(cgroup);
-    if is_new(&linux, NamespaceKind::Uts) {
-        let name = |name: &Option<String>| name.clone().filter(|name| !name.is_empty());
-        stack.top(Uts { hostname: name(&config.hostname), domainname: name(&config.domainname) });
-    }
-    if is_new(&linux, NamespaceKind::Ipc) {
+    limits(stack, process)?;
+    names(stack, config, &linux);
+    if linux.makes(NamespaceKind::Ipc) {
         stack.top(Ipc);
     }
-    if is_new(&linux, NamespaceKind::Pid) {
+    if linux.makes(NamespaceKind::Pid) {
         stack.top(PidNamespace);
     }
-    if is_new(&linux, NamespaceKind::Network) {
+    if linux.makes(NamespaceKind::Network) {
         stack.top(Loopback);
     }
-    if is_new(&linux, NamespaceKind::Mount) {
-        stack.top(Propagation);
+    if linux.makes(NamespaceKind::Mount) {
+        stack.top(Mounts {
+            propagation: linux.rootfs_propagation.unwrap_or(Propagation::Slave),
+            rootfs: files.mount.rootfs.clone(),
+        });
     }
-    stack.top(mount);
+    if !linux.sysctl.is_empty() {
+        let owned = |kind| namespaces::has_own(&linux, kind);
+        stack.top(Sysctl::new(&linux.sysctl, owned)?);
+    }
+    files.put(stack, config, &linux, record, asked)?;
     if process.terminal {
-        stack.top(Terminal::new(true, process.user.uid, true));
+        stack.top(terminal(process, true));
     } else {
         stack.top(Session);
     }
-    let no_new_privs = process.no_new_privileges;
-    if let Some(seccomp) = filter::layer(config, record, no_new_privs, Status::Creating) {
-        stack.top(seccomp);
+    if let Some(policy) = &linux.memory_policy {
+        stack.top(MemoryPolicy::new(policy)?);
     }
-    stack.top(capabilities(process)?);
+    let keyring = (!asked.no_new_keyring).then(|| keyring(&record.id));
+    let umask = process.user.umask.or(Some(0o022));
+    stack.top(Habits { umask, personality: linux.personality.clone(), keyring });
+    let own_user = linux.namespace(NamespaceKind::User).is_some();
+    let seccomp = filter::layer(config, record, process.no_new_privileges, Status::Creating);
+    identity(stack, process, own_user, seccomp)?;
     Ok(container)
 }
 
-/// The gate, and what comes after it.
-pub fn hold(container: &mut Container, gate: StartGate, _config: &Config, _record: &Record) {
-    container.stack.top(gate);
+/// The name of a container's session keyring.
+pub fn keyring(id: &str) -> String {
+    format!("_ses.{id}")
 }
 
-fn is_new(linux: &Linux, kind: NamespaceKind) -> bool {
-    let of_kind = |one: &&Namespace| one.kind == kind;
-    linux.namespaces.iter().find(of_kind).is_some_and(|one| one.path.is_none())
+/// The gate, and what comes after it.
+pub fn hold(container: &mut Container, gate: StartGate, config: &Config, record: &Record) {
+    container.stack.top(gate);
+    if let Some(hooks) = hooks::while_started(config, record) {
+        container.stack.top(hooks);
+    }
+}
+
+/// What a process may use, and how urgent it is.
+pub fn limits(stack: &mut Stack, process: &spec::Process) -> Result<()> {
+    if !process.rlimits.is_empty() {
+        stack.top(Rlimits::new(&process.rlimits)?);
+    }
+    if let Some(urgency) = Urgency::of(process)? {
+        stack.top(urgency);
+    }
+    Ok(())
+}
+
+/// Its terminal; that of the first process is the console too.
+pub fn terminal(process: &spec::Process, console: bool) -> Terminal {
+    let terminal = Terminal::new(true, process.user.uid, console);
+    match process.console_size {
+        Some(size) => terminal.sized(size.height, size.width),
+        None => terminal,
+    }
+}
+
+/// Who the command is, what it may do, and where. The topmost layers.
+pub fn identity(
+    stack: &mut Stack,
+    process: &spec::Process,
+    own_user: bool,
+    seccomp: Option<Seccomp>,
+) -> Result<()> {
+    if let Some(profile) = process.apparmor_profile.as_ref().filter(|profile| !profile.is_empty()) {
+        stack.top(Label::apparmor(profile)?);
+    }
+    if let Some(label) = process.selinux_label.as_ref().filter(|label| !label.is_empty()) {
+        stack.top(Label::selinux(label)?);
+    }
+    let (as_root, as_user) = Cwd::both(&process.cwd);
+    stack.top(as_root);
+    if let Some(seccomp) = seccomp {
+        stack.top(seccomp);
+    }
+    stack.top(capabilities(process, own_user)?);
+    stack.top(as_user);
+    Ok(())
+}
+
+fn names(stack: &mut Stack, config: &Config, linux: &Linux) {
+    let name = |name: &Option<String>| name.clone().filter(|name| !name.is_empty());
+    let uts = Uts { hostname: name(&config.hostname), domainname: name(&config.domainname) };
+    match linux.namespace(NamespaceKind::Uts) {
+        Some(one) if one.path.is_some() => stack.top(Within(uts)),
+        Some(_) => stack.top(uts),
+        None => {}
+    }
+}
+
+/// What concerns the container's files.
+struct Files {
+    mount: Mount,
+    id_mapped: Vec<IdMapped>,
+    /// What is made read-only when the root has been changed.
+    read_only: Vec<std::path::PathBuf>,
+    /// Whether there are devices of the container's own, and whether they are in its image.
+    devices: Option<bool>,
+}
+
+impl Files {
+    fn new(config: &Config, linux: &Linux, record: &Record, cgroup: &Cgroup) -> Result<Self> {
+        let root = config.root.as_ref().context("spec: root: it is missing")?;
+        let cwd = config.process.as_ref().map(|process| process.cwd.clone());
+        let mount = Mount {
+            rootfs: record.bundle.join(&root.path),
+            read_only: false,
+            mounts: Vec::new(),
+            devices: Vec::new(),
+            read_only_paths: linux.readonly_paths.clone(),
+            masked_paths: linux.masked_paths.clone(),
+            workdir: cwd,
+            pivots: false,
+            ..Mount::default()
+        };
+        let mut files = Self { mount, id_mapped: vec![], read_only: vec![], devices: Some(true) };
+        if let Some(label) = linux.mount_label.as_ref().filter(|label| !label.is_empty()) {
+            anyhow::ensure!(
+                has_selinux(),
+                "spec: linux.mountLabel: {label:?}: this host has no SELinux"
+            );
+        }
+        for (number, one) in config.mounts.iter().enumerate() {
+            let at = || format!("spec: mounts[{number}]");
+            match one.kind.as_deref() {
+                Some("cgroup" | "cgroup2") => files.cgroup(one, cgroup)?,
+                _ => files.add(one, linux, record).with_context(at)?,
+            }
+        }
+        if root.readonly {
+            files.read_only.push("/".into());
+        }
+        Ok(files)
+    }
+
+    fn cgroup(&mut self, one: &spec::Mount, cgroup: &Cgroup) -> Result<()> {
+        self.mount.mounts.extend(groups::mounts(one, cgroup)?);
+        if groups::is_read_only(one) {
+            self.mount.read_only_paths.push(one.destination.clone());
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, one: &spec::Mount, linux: &Linux, record: &Record) -> Result<()> {
+        let (mut point, id_mapped) = mounts::mount_point(one, linux, &record.bundle)?;
+        if point.target == std::path::Path::new("/dev") {
+            // One of the host's has its devices; in a new one they are still to be made.
+            self.devices = point.is_new("tmpfs").then_some(false);
+            if self.devices.is_some() && mounts::is_read_only(&point) {
+                self.read_only.push("/dev".into());
+                point.options("rw");
+            }
+        }
+        self.mount.mounts.push(point);
+        self.id_mapped.extend(id_mapped);
+        Ok(())
+    }
+
+    fn put(
+        self,
+        stack: &mut Stack,
+        config: &Config,
+        linux: &Linux,
+        record: &Record,
+        asked: &Asked,
+    ) -> Result<()> {
+        let mut pivot = Pivot {
+            way: if asked.no_pivot { Way::Move } else { Way::Pivot },
+            rootfs: None,
+            read_only: self.read_only,
+            propagation: linux.rootfs_propagation,
+        };
+        match linux.namespace(NamespaceKind::Mount) {
+            None => {
+                namespaces::check_mounts(config, linux)?;
+                (pivot.way, pivot.rootfs) = (Way::Chroot, Some(self.mount.rootfs.clone()));
+            }
+            Some(one) => {
+                if one.path.is_some() {
+                    pivot.way = Way::Chroot;
+                }
+                self.id_mapped.into_iter().for_each(|layer| stack.top(layer));
+                stack.top(self.mount);
+                if let Some(bare) = self.devices {
+                    let mut devices = Devices::new(&linux.devices)?;
+                    devices.bare = bare;
+                    stack.top(devices);
+                }
+            }
+        }
+        if let Some(hooks) = hooks::outside(config, record) {
+            stack.top(hooks);
+        }
+        if let Some(hooks) = hooks::while_made(config, record) {
+            stack.top(hooks);
+        }
+        stack.top(pivot);
+        Ok(())
+    }
 }
 
 /// A command as step 1 has it.
@@ -104,67 +314,66 @@ pub fn command(process: &crate::spec::Process, preserve_fds: u32) -> Process {
         let (name, value) = variable.split_once('=').unwrap_or((variable, ""));
         command.set_env(name, value);
     }
-    command.cwd = Some(process.cwd.clone());
     command.preserve_fds = preserve_fds;
     command
 }
 
 fn user(linux: &Linux) -> UserNamespace {
-    let ranges = |mappings: &[crate::spec::IdMapping]| {
-        let range = |one: &crate::spec::IdMapping| Range {
-            container: one.container_id,
-            host: one.host_id,
-            count: one.size,
-        };
-        mappings.iter().map(range).collect()
+    let maps = IdMaps {
+        uid: mounts::ranges(&linux.uid_mappings),
+        gid: mounts::ranges(&linux.gid_mappings),
     };
-    let maps = IdMaps { uid: ranges(&linux.uid_mappings), gid: ranges(&linux.gid_mappings) };
     UserNamespace::new(Userns::Maps(maps))
 }
 
-fn mount(config: &Config, linux: &Linux, record: &Record, cgroup: &Cgroup) -> Result<Mount> {
-    let root = config.root.as_ref().context("spec: root: it is missing")?;
-    let mut mount = Mount {
-        rootfs: record.bundle.join(&root.path),
-        read_only: root.readonly,
-        mounts: Vec::new(),
-        read_only_paths: linux.readonly_paths.clone(),
-        masked_paths: linux.masked_paths.clone(),
-        ..Mount::default()
-    };
-    for one in &config.mounts {
-        match one.kind.as_deref() {
-            Some("cgroup" | "cgroup2") => {
-                mount.mounts.extend(groups::mounts(one, cgroup)?);
-                if groups::is_read_only(one) {
-                    mount.read_only_paths.push(one.destination.clone());
-                }
-            }
-            _ => mount.mounts.extend(mounts::mount_point(one, &record.bundle)?),
-        }
-    }
-    Ok(mount)
-}
-
-/// Who the command is, and what it may do.
-pub fn capabilities(process: &crate::spec::Process) -> Result<Capabilities> {
+/// Who the command is, and what it may do. What nobody can give it is left out, and told: in a user
+/// namespace of its own that is nothing, elsewhere what the runtime itself has not.
+fn capabilities(process: &spec::Process, own_user: bool) -> Result<Capabilities> {
+    let user = &process.user;
     let sets = match &process.capabilities {
         None => CapSets::current()?,
         Some(asked) => {
-            let set = |names: &[String]| names.iter().flat_map(|name| name.parse()).collect();
-            CapSets {
-                effective: set(&asked.effective),
-                permitted: set(&asked.permitted),
-                inheritable: set(&asked.inheritable),
-                bounding: set(&asked.bounding),
-                ambient: set(&asked.ambient),
-            }
+            let can = if own_user { CapSet::known() } else { CapSets::current()?.permitted };
+            cap_sets(asked, can)
         }
     };
-    let user = &process.user;
     Ok(Capabilities {
         user: step07::User { uid: user.uid, gid: user.gid, groups: user.additional_gids.clone() },
         sets,
         no_new_privs: process.no_new_privileges,
     })
+}
+
+fn cap_sets(asked: &spec::Capabilities, can: CapSet) -> CapSets {
+    let all = [
+        ("bounding", &asked.bounding),
+        ("effective", &asked.effective),
+        ("inheritable", &asked.inheritable),
+        ("permitted", &asked.permitted),
+        ("ambient", &asked.ambient),
+    ];
+    let mut left_out: Vec<&String> = Vec::new();
+    let [bounding, effective, inheritable, permitted, ambient] = all.map(|(_, names)| {
+        let mut set = CapSet::EMPTY;
+        for name in names {
+            match name.parse::<Cap>().ok().filter(|cap| can.has(*cap)) {
+                Some(cap) => set = set.or([cap].into_iter().collect()),
+                None if left_out.contains(&name) => {}
+                None => left_out.push(name),
+            }
+        }
+        set
+    });
+    if !left_out.is_empty() {
+        let names: Vec<_> = left_out.iter().map(|name| name.as_str()).collect();
+        warn(&format!("process.capabilities: not to be had here: {}", names.join(", ")));
+    }
+    // The kernel lets nothing be effective that is not permitted, nor ambient that is not both
+    // permitted and inheritable.
+    let kept = ambient.and(permitted).and(inheritable);
+    if kept != ambient {
+        let lost = ambient.without(kept);
+        warn(&format!("process.capabilities.ambient: not permitted and inheritable: {lost}"));
+    }
+    CapSets { effective: effective.and(permitted), permitted, inheritable, bounding, ambient: kept }
 }

@@ -63,6 +63,18 @@ pub struct Linux {
     pub personality: Option<Personality>,
 }
 
+impl Linux {
+    /// The namespace of this kind, if it is not the caller's.
+    pub fn namespace(&self, kind: NamespaceKind) -> Option<&Namespace> {
+        self.namespaces.iter().find(|one| one.kind == kind)
+    }
+
+    /// Whether a new one of this kind is made.
+    pub fn makes(&self, kind: NamespaceKind) -> bool {
+        self.namespace(kind).is_some_and(|one| one.path.is_none())
+    }
+}
+
 /// One namespace.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Namespace {

@@ -120,6 +120,14 @@ impl<'a> Bundle<'a> {
         self.without_namespace(kind).add("linux.namespaces", json!({ "type": kind, "path": path }))
     }
 
+    /// Without what is mounted there.
+    pub fn without_mount(self, destination: &str) -> Self {
+        let list = self.config["mounts"].as_array().cloned().unwrap_or_default();
+        let others = list.into_iter().filter(|one| one["destination"] != destination);
+        let others = others.collect::<Vec<_>>();
+        self.set("mounts", others)
+    }
+
     /// The probe's arguments.
     pub fn probe(self, args: &[&str]) -> Self {
         self.set("process.args", [&["/bin/probe"], args].concat())
@@ -167,18 +175,27 @@ impl<'a> Bundle<'a> {
         Ok(line.replace(&self.dir().display().to_string(), "BUNDLE"))
     }
 
-    /// Makes it and leaves it at its gate. It is there as long as what is returned is kept.
+    /// Makes it and leaves it at its gate. It is there as long as what is returned is kept. What it
+    /// prints goes to the file `output` in the bundle.
     pub fn create(&self, flags: &[&str]) -> Result<Running> {
-        let (outcome, running) = self.making("create", flags)?.detaching().spawn()?.leave()?;
-        outcome.success()?;
-        Ok(running)
+        self.leave("create", flags)
     }
 
     /// Runs its command in the background, as long as what is returned is kept.
     pub fn start(&self) -> Result<Running> {
-        let run = self.making("run", &["--detach"])?;
+        self.leave("run", &["--detach"])
+    }
+
+    fn leave(&self, verb: &str, flags: &[&str]) -> Result<Running> {
+        self.write()?;
+        let output = self.dir().join("output");
+        let run =
+            self.sandbox.run("/bin/sh").args(["-c", "exec \"$@\" > \"$0\" 2>&1"]).arg(&output);
+        let run = run.arg(runtime()).arg("--root").arg(self.state_root()).args([verb, "--bundle"]);
+        let run = run.arg(self.dir()).args(flags).arg(&self.id);
         let (outcome, running) = run.detaching().spawn()?.leave()?;
-        outcome.success()?;
+        let said = || format!("it said {:?}", fs::read_to_string(&output).unwrap_or_default());
+        outcome.success().with_context(said)?;
         Ok(running)
     }
 

@@ -1,5 +1,10 @@
 //! `process`: who the command is, where, and with what.
 
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, chown},
+};
+
 use anyhow::Result;
 use conformance::{Sandbox, expect};
 use serde_json::json;
@@ -17,6 +22,103 @@ pub fn the_process_is_as_described(sandbox: &Sandbox) -> Result<()> {
     expect::equal("its user", &inside["uid"]["effective"], 7, "credentials(7)")?;
     expect::equal("its group", &inside["gid"]["effective"], 8, "credentials(7)")?;
     expect::equal("its groups", &inside["groups"], json!([9, 10]), "credentials(7)")
+}
+
+pub fn limits_and_urgency_are_the_processs(sandbox: &Sandbox) -> Result<()> {
+    let bundle = Bundle::new(
+        sandbox,
+        &["report", "rlimits", "umask", "oom_score_adj", "file:/proc/self/sched"],
+    )?
+    .set(
+        "process.rlimits",
+        json!([
+            { "type": "RLIMIT_NOFILE", "soft": 100, "hard": 200 },
+            { "type": "RLIMIT_CORE", "soft": 0, "hard": 0 },
+        ]),
+    )
+    .set("process.user.umask", 0o027)
+    .set("process.oomScoreAdj", 500)
+    .set("process.scheduler", json!({ "policy": "SCHED_BATCH", "nice": 5 }))
+    .set("process.ioPriority", json!({ "class": "IOPRIO_CLASS_IDLE", "priority": 0 }));
+    let inside = bundle.report()?;
+    expect::equal("open files", &inside["rlimits"]["nofile"], json!([100, 200]), "setrlimit(2)")?;
+    expect::equal("core files", &inside["rlimits"]["core"], json!([0, 0]), "setrlimit(2)")?;
+    expect::equal("its umask", &inside["umask"], "0027", "umask(2)")?;
+    expect::equal("its score", &inside["oom_score_adj"], "500", "proc_pid_oom_score_adj(5)")?;
+    let sched = inside["file:/proc/self/sched"].as_str().unwrap_or_default().to_string();
+    let line = |name: &str| sched.lines().find(|line| line.starts_with(name)).map(str::to_string);
+    let policy = line("policy").unwrap_or_default();
+    expect::that("its policy", policy.ends_with(" 3"), &policy, "sched_setattr(2)")?;
+    let nice = line("prio").unwrap_or_default();
+    expect::that("its priority", nice.ends_with("125"), &nice, "sched_setattr(2)")
+}
+
+pub fn its_directory_is_made_and_may_be_roots_alone(sandbox: &Sandbox) -> Result<()> {
+    let bundle = Bundle::new(sandbox, &["report", "cwd"])?.set("process.cwd", "/not/there");
+    expect::equal("its directory", &bundle.report()?["cwd"], "/not/there", "chdir(2)")?;
+    for owner in [0, 1000] {
+        let bundle = Bundle::new(sandbox, &["report", "cwd"])?
+            .set("process.cwd", "/private")
+            .set("process.capabilities", json!({}))
+            .set("process.user", json!({ "uid": 1000, "gid": 1000 }));
+        let dir = bundle.rootfs.dir("private")?;
+        fs::set_permissions(&dir, fs::Permissions::from_mode(0o700))?;
+        chown(&dir, Some(owner), Some(owner))?;
+        expect::equal("its directory", &bundle.report()?["cwd"], "/private", "chdir(2)")?;
+    }
+    Ok(())
+}
+
+pub fn settings_of_its_own_namespaces_are_its_own(sandbox: &Sandbox) -> Result<()> {
+    let files =
+        ["/proc/sys/kernel/msgmax", "/proc/sys/net/ipv4/ip_forward", "/proc/sys/fs/mqueue/msg_max"];
+    let words: Vec<_> = files.iter().map(|file| format!("file:{file}")).collect();
+    let words: Vec<_> = ["report"].into_iter().chain(words.iter().map(String::as_str)).collect();
+    let inside = Bundle::new(sandbox, &words)?
+        .set(
+            "linux.sysctl",
+            json!({
+                "kernel.msgmax": "4321", "net.ipv4.ip_forward": "1", "fs/mqueue/msg_max": "12"
+            }),
+        )
+        .report()?;
+    for (file, value) in files.iter().zip(["4321\n", "1\n", "12\n"]) {
+        expect::equal(file, &inside[format!("file:{file}")], value, "sysctl(8)")?;
+    }
+    Ok(())
+}
+
+pub fn what_the_kernel_or_the_host_does_not_have_is_told(sandbox: &Sandbox) -> Result<()> {
+    let mut lines = Vec::new();
+    for (place, value) in [
+        ("linux.sysctl", json!({ "kernel.core_pattern": "x" })),
+        ("linux.sysctl", json!({ "kernel.hostname": "x" })),
+        ("linux.sysctl", json!({ "net/../kernel/core_pattern": "x" })),
+        ("process.rlimits", json!([{ "type": "RLIMIT_X", "hard": 1, "soft": 1 }])),
+        ("process.oomScoreAdj", json!(1001)),
+        ("process.scheduler", json!({ "policy": "SCHED_X" })),
+        ("process.scheduler", json!({ "policy": "SCHED_BATCH", "flags": ["X"] })),
+        ("process.ioPriority", json!({ "class": "IOPRIO_CLASS_BE", "priority": 9 })),
+        ("linux.memoryPolicy", json!({ "mode": "MPOL_BIND", "nodes": "x" })),
+        ("linux.timeOffsets", json!({ "monotonic": { "secs": 1 } })),
+        ("process.cwd", json!("/proc/self/fd/9")),
+    ] {
+        lines.push(Bundle::new(sandbox, &["exit", "0"])?.set(place, value).refusal()?);
+    }
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    final-runtime: spec: linux.sysctl: "kernel.core_pattern": it is the whole machine's, and no namespace has its own
+    final-runtime: spec: linux.sysctl: "kernel.hostname": that is what the property hostname is for
+    final-runtime: spec: linux.sysctl: "net/../kernel/core_pattern": it is no setting's name
+    final-runtime: spec: process.rlimits[0].type: "RLIMIT_X" is no limit's name
+    final-runtime: spec: process.oomScoreAdj: 1001: expected -1000 to 1000
+    final-runtime: spec: process.scheduler: policy: "SCHED_X" is no policy's name
+    final-runtime: spec: process.scheduler: flags: "X" is no flag's name
+    final-runtime: spec: process.ioPriority.priority: 9: expected 0 to 7
+    final-runtime: spec: linux.memoryPolicy.nodes: "x": expected a list such as 0-3,7
+    final-runtime: spec: BUNDLE/config.json: linux.timeOffsets: there is no time namespace
+    final-runtime: cwd: entering /proc/self/fd/9: it is outside of the container
+    "#);
+    Ok(())
 }
 
 pub fn what_does_not_fit_its_place_is_told_with_the_place(sandbox: &Sandbox) -> Result<()> {

@@ -1,6 +1,7 @@
 //! `start`: lets a container that was made become its command.
 
 use anyhow::Result;
+use step07::Explain;
 
 use super::Global;
 use crate::oci;
@@ -14,7 +15,7 @@ pub struct Args {
 
 impl Args {
     pub fn run(self, global: &Global) -> Result<u8> {
-        oci::start(&global.root(), &self.id)?;
+        oci::start(&global.root(), &self.id, &Explain::new(global.explain))?;
         Ok(0)
     }
 }
