@@ -33,15 +33,19 @@ conformance::checkpoint! {
     // process.rs
     the_process_is_as_described: [Root],
     limits_and_urgency_are_the_processs: [Root],
+    its_home_is_in_passwd: [Root],
+    who_joins_has_limits_a_home_and_a_directory_too: [Root],
     its_directory_is_made_and_may_be_roots_alone: [Root],
     settings_of_its_own_namespaces_are_its_own: [Root],
     what_the_kernel_or_the_host_does_not_have_is_told: [Root, Other(ours)],
+    what_nobody_would_enforce_is_told: [Root, Other(ours), Other(without_labels)],
     what_does_not_fit_its_place_is_told_with_the_place: [Root, Other(ours)],
 
     // namespaces.rs
     namespaces_are_joined_by_path: [Root],
     a_user_namespace_of_its_own_is_no_hindrance: [Root],
     a_user_namespace_is_joined: [Root],
+    an_interface_moves_in_with_its_addresses: [Root, Path("/sbin/ip")],
     clocks_are_ahead: [Root, Path("/proc/self/timens_offsets")],
     what_cannot_be_joined_is_told: [Root, Other(ours)],
 

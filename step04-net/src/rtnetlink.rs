@@ -2,12 +2,12 @@
 //!
 //! Each function here is one message, and stands for one `ip` command.
 
-use std::net::Ipv4Addr;
+use std::{fmt, net::Ipv4Addr};
 
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL};
 use netlink_packet_route::{
     AddressFamily, RouteNetlinkMessage,
-    address::{AddressAttribute, AddressMessage},
+    address::{AddressAttribute, AddressMessage, AddressScope},
     link::{
         InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoPortKind, InfoVeth, LinkAttribute,
         LinkFlags, LinkInfo, LinkMessage,
@@ -123,6 +123,32 @@ impl Rtnetlink {
         self.add(RouteNetlinkMessage::NewAddress(message))
     }
 
+    /// `ip link set NAME netns PID name NEW`
+    pub fn give(&self, name: &str, netns: Pid, new: &str) -> nix::Result<()> {
+        let mut link = LinkMessage::default();
+        link.header.index = if_nametoindex(name)?;
+        link.attributes = vec![
+            LinkAttribute::NetNsPid(netns.as_raw().cast_unsigned()),
+            LinkAttribute::IfName(new.into()),
+        ];
+        self.0.request([(0, RouteNetlinkMessage::SetLink(link))])
+    }
+
+    /// `ip addr show dev NAME`: those that hold beyond the link itself, of both families.
+    pub fn addresses(&self, name: &str) -> nix::Result<Vec<Address>> {
+        let index = if_nametoindex(name)?;
+        let all = RouteNetlinkMessage::GetAddress(AddressMessage::default());
+        let found = self.0.ask((NLM_F_DUMP, all))?.into_iter();
+        Ok(found.filter_map(|message| Address::of(message, index)).collect())
+    }
+
+    /// `ip addr add ADDRESS dev NAME`: of an address that a link had before.
+    pub fn restore_address(&self, name: &str, address: &Address) -> nix::Result<()> {
+        let mut message = address.0.clone();
+        message.header.index = if_nametoindex(name)?;
+        self.add(RouteNetlinkMessage::NewAddress(message))
+    }
+
     /// `ip route add default via GATEWAY`
     pub fn add_default_route(&self, gateway: Ipv4Addr) -> nix::Result<()> {
         let mut route = RouteMessage::default();
@@ -172,6 +198,43 @@ fn mtu(attribute: &LinkAttribute) -> Option<u32> {
     match attribute {
         LinkAttribute::Mtu(mtu) => Some(*mtu),
         _ => None,
+    }
+}
+
+/// An address of a link, as it can be given to another.
+pub struct Address(AddressMessage);
+
+impl Address {
+    fn of(message: RouteNetlinkMessage, link: u32) -> Option<Self> {
+        let RouteNetlinkMessage::NewAddress(mut message) = message else { return None };
+        let beyond = message.header.scope == AddressScope::Universe;
+        // What else is told of it is the kernel's own: its age, the link's name.
+        message.attributes.retain(|attribute| {
+            matches!(
+                attribute,
+                AddressAttribute::Local(_)
+                    | AddressAttribute::Address(_)
+                    | AddressAttribute::Broadcast(_)
+            )
+        });
+        (message.header.index == link && beyond).then_some(Self(message))
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let own = self.0.attributes.iter().find_map(|attribute| match attribute {
+            AddressAttribute::Local(address) => Some(address),
+            _ => None,
+        });
+        let any = self.0.attributes.iter().find_map(|attribute| match attribute {
+            AddressAttribute::Address(address) => Some(address),
+            _ => None,
+        });
+        if let Some(address) = own.or(any) {
+            write!(f, "{address}/{}", self.0.header.prefix_len)?;
+        }
+        Ok(())
     }
 }
 

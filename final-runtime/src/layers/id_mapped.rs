@@ -56,6 +56,14 @@ impl Layer for IdMapped {
                 let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
                 let place = open(&self.source, flags, Mode::empty())?;
                 let mount = mount_api::copy(place, self.recursive)?;
+                // The host's is shared with what is a copy of it; what the container mounts must
+                // not appear there.
+                let cut_off = mount_api::Attributes {
+                    propagation: libc::MS_SLAVE,
+                    recursive: true,
+                    ..mount_api::Attributes::default()
+                };
+                mount_api::change(&mount, cut_off)?;
                 mount_api::map_ids(&mount, namespace, self.below).map_err(|errno| match errno {
                     Errno::EINVAL => anyhow!("{errno} (its file system cannot)"),
                     errno => errno.into(),

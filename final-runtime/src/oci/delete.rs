@@ -11,7 +11,7 @@ use super::{
     hooks,
     place::{Place, Root},
 };
-use crate::spec::Status;
+use crate::{layers::intel_rdt, spec::Status};
 
 /// How long a process that has been killed may take to end.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -63,6 +63,11 @@ fn clear(place: Place, container: &Container, explain: &Explain) -> Result<()> {
         group.kill(&explain).context("cgroup")?; // without a PID namespace nobody else did
     }
     group.remove(&explain).context("cgroup")?;
+    if let Some(config) = &config
+        && let Some(rdt) = config.linux.as_ref().and_then(|linux| linux.intel_rdt.as_ref())
+    {
+        intel_rdt::remove(rdt, &record.id);
+    }
     place.remove()?;
     if let Some(config) = config {
         hooks::after_end(&config, record, &explain.at(step07::Side::Host, "hooks"));

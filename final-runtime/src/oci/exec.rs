@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail, ensure};
 use step07::{Container, Explain};
 
-use super::{console::Console, container, create::write_pid, filter, stack};
+use super::{console::Console, container, create::write_pid, filter, home, stack};
 use crate::{
+    account::files_of,
     layers::{
         affinity::Affinity,
         habits::Habits,
@@ -79,7 +80,10 @@ impl Exec {
 
     fn make(&self, target: &container::Container) -> Result<Container> {
         let pidfd = target.pidfd()?.context("exec: the container has ended")?;
-        let process = stack::command(&self.process, self.preserve_fds);
+        let mut process = stack::command(&self.process, self.preserve_fds);
+        if let Ok(files) = files_of(target.record.pid) {
+            home::set(&mut process, self.process.user.uid, files);
+        }
         let mut made = Container::new(process, Explain::new(self.explain));
         made.outlives = self.detach;
         if let Some(affinity) = &self.process.exec_cpu_affinity {

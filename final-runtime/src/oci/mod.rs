@@ -26,6 +26,7 @@
 //! | `groups.rs` `limits.rs` | its control group, and what that holds it to |
 //! | `filter.rs` | its filter of system calls |
 //! | `namespaces.rs` | its namespaces, new or joined |
+//! | `home.rs` | where its user is at home |
 //! | `hooks.rs` | programs to be called meanwhile |
 //! | `create.rs` `start.rs` `delete.rs` `exec.rs` | the commands that change something |
 //! | `container.rs` | a container that is there: its status, its process |
@@ -39,6 +40,7 @@ mod exec;
 mod filter;
 mod gate;
 mod groups;
+mod home;
 mod hooks;
 mod limits;
 mod mounts;

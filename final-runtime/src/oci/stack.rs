@@ -22,7 +22,7 @@
 //!   user              owns the others
 //! ```
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use step07::{
     Cap, CapSet, CapSets, Capabilities, Cgroup, Container, Explain, IdMaps, Ipc, Mount,
     PidNamespace, Process, Stack, UserNamespace, Userns, Uts,
@@ -31,7 +31,7 @@ use step07::{
 use super::{
     filter,
     gate::StartGate,
-    groups,
+    groups, home,
     hooks::{self, warn},
     mounts, namespaces,
     record::Record,
@@ -42,9 +42,11 @@ use crate::{
         devices::Devices,
         habits::Habits,
         id_mapped::IdMapped,
+        intel_rdt::Resctrl,
         label::{Label, has_selinux},
         loopback::Loopback,
         memory_policy::MemoryPolicy,
+        net_devices::NetDevices,
         pivot::{Pivot, Way},
         priority::Urgency,
         propagation::Mounts,
@@ -80,7 +82,10 @@ pub fn container(
 ) -> Result<Container> {
     let linux = config.linux.clone().unwrap_or_default();
     let process = config.process.as_ref().context("spec: process: it is missing")?;
-    let mut container = Container::new(command(process, asked.preserve_fds), explain);
+    let mut command = command(process, asked.preserve_fds);
+    let rootfs = config.root.as_ref().map(|root| record.bundle.join(&root.path));
+    home::set(&mut command, process.user.uid, |path| home::file(rootfs.as_deref(), path));
+    let mut container = Container::new(command, explain);
     let stack = &mut container.stack;
     if linux.makes(NamespaceKind::User) {
         stack.top(user(&linux));
@@ -90,6 +95,9 @@ pub fn container(
     cgroup.namespace = linux.makes(NamespaceKind::Cgroup);
     let files = Files::new(config, &linux, record, &cgroup)?;
     stack.top(cgroup);
+    if let Some(rdt) = &linux.intel_rdt {
+        stack.top(Resctrl::new(rdt, &record.id)?);
+    }
     limits(stack, process)?;
     names(stack, config, &linux);
     if linux.makes(NamespaceKind::Ipc) {
@@ -100,6 +108,13 @@ pub fn container(
     }
     if linux.makes(NamespaceKind::Network) {
         stack.top(Loopback);
+    }
+    if !linux.net_devices.is_empty() {
+        ensure!(
+            namespaces::has_own(&linux, NamespaceKind::Network),
+            "spec: linux.netDevices: the container has no network namespace of its own"
+        );
+        stack.top(NetDevices::new(&linux.net_devices)?);
     }
     if linux.makes(NamespaceKind::Mount) {
         stack.top(Mounts {
@@ -222,10 +237,7 @@ impl Files {
         };
         let mut files = Self { mount, id_mapped: vec![], read_only: vec![], devices: Some(true) };
         if let Some(label) = linux.mount_label.as_ref().filter(|label| !label.is_empty()) {
-            anyhow::ensure!(
-                has_selinux(),
-                "spec: linux.mountLabel: {label:?}: this host has no SELinux"
-            );
+            ensure!(has_selinux(), "spec: linux.mountLabel: {label:?}: this host has no SELinux");
         }
         for (number, one) in config.mounts.iter().enumerate() {
             let at = || format!("spec: mounts[{number}]");

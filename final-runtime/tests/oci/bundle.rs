@@ -57,6 +57,12 @@ impl<'a> Bundle<'a> {
             "CAP_KILL",
         ];
         let args = [&["/bin/probe"], probe].concat();
+        let parent = sandbox.cgroup_parent();
+        // Others make the group above too, and leave it.
+        let group = match env::var_os("CONFORMANCE_RUNTIME") {
+            None => format!("/{parent}/{id}"),
+            Some(_) => format!("/{parent}-{id}"),
+        };
         let kinds = ["pid", "network", "ipc", "uts", "mount", "cgroup"];
         let namespaces = kinds.map(|kind| json!({ "type": kind }));
         let config = json!({
@@ -73,7 +79,7 @@ impl<'a> Bundle<'a> {
             "hostname": "box",
             "mounts": mounts(),
             "linux": {
-                "cgroupsPath": format!("/{}/{id}", sandbox.cgroup_parent()),
+                "cgroupsPath": group,
                 "namespaces": namespaces,
                 "maskedPaths": ["/proc/kcore", "/sys/firmware"],
                 "readonlyPaths": ["/proc/bus", "/proc/sys", "/proc/sysrq-trigger"],

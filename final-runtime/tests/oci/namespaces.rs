@@ -93,6 +93,24 @@ pub fn clocks_are_ahead(sandbox: &Sandbox) -> Result<()> {
     expect::differs("the time namespace", &inside["namespaces"]["time"], &own, READ)
 }
 
+pub fn an_interface_moves_in_with_its_addresses(sandbox: &Sandbox) -> Result<()> {
+    let ip = |words: &str| {
+        let run = sandbox.run("/sbin/ip").args(words.split(' '));
+        run.output()?.success().map(drop)
+    };
+    ip("link add outside0 type veth peer name other0")?;
+    ip("addr add 10.9.8.7/24 dev outside0")?;
+    let bundle = Bundle::new(sandbox, &["report", "interfaces"])?
+        .set("linux.netDevices", json!({ "outside0": { "name": "inside0" } }));
+    let report = bundle.report();
+    let _ = ip("link del other0"); // unless the kernel has already removed both ends
+    let report = report?;
+    let inside = &report["interfaces"]["inside0"];
+    expect::equal("it is on", &inside["up"], true, "ip-link(8)")?;
+    let addresses = inside["addresses"].to_string();
+    expect::contains("its addresses", &addresses, "10.9.8.7/24", "ip-address(8)")
+}
+
 pub fn what_cannot_be_joined_is_told(sandbox: &Sandbox) -> Result<()> {
     let mut lines = Vec::new();
     for (kind, path) in [

@@ -3,6 +3,7 @@
 use std::{
     fs,
     os::unix::fs::{PermissionsExt, chown},
+    path::Path,
 };
 
 use anyhow::Result;
@@ -51,6 +52,42 @@ pub fn limits_and_urgency_are_the_processs(sandbox: &Sandbox) -> Result<()> {
     expect::that("its policy", policy.ends_with(" 3"), &policy, "sched_setattr(2)")?;
     let nice = line("prio").unwrap_or_default();
     expect::that("its priority", nice.ends_with("125"), &nice, "sched_setattr(2)")
+}
+
+pub fn who_joins_has_limits_a_home_and_a_directory_too(sandbox: &Sandbox) -> Result<()> {
+    let bundle = Bundle::new(sandbox, &["nap", "30"])?;
+    let _running = bundle.start()?;
+    let process = json!({
+        "args": ["/bin/probe", "report"],
+        "cwd": "/home",
+        "user": { "uid": 1000, "gid": 1000, "umask": 0o077 },
+        "rlimits": [{ "type": "RLIMIT_NOFILE", "soft": 50, "hard": 60 }],
+        "oomScoreAdj": 300,
+        "capabilities": {},
+        "execCPUAffinity": { "initial": "0", "final": "0" },
+    });
+    let file = bundle.dir().join("process.json");
+    fs::write(&file, process.to_string())?;
+    let run = bundle.verb(&["exec", "--process"]).arg(&file).arg(&bundle.id);
+    let inside = run.output()?.json()?;
+    expect::equal("open files", &inside["rlimits"]["nofile"], json!([50, 60]), "setrlimit(2)")?;
+    expect::equal("its umask", &inside["umask"], "0077", "umask(2)")?;
+    expect::equal("its score", &inside["oom_score_adj"], "300", "proc_pid_oom_score_adj(5)")?;
+    expect::equal("its processors", &inside["affinity"], json!([0]), "sched_setaffinity(2)")?;
+    expect::equal("its directory", &inside["cwd"], "/home", "chdir(2)")?;
+    expect::equal("HOME", &inside["env"]["HOME"], "/home", "passwd(5)")?;
+    expect::equal("its user", &inside["uid"]["effective"], 1000, "credentials(7)")?;
+    bundle.delete()
+}
+
+pub fn its_home_is_in_passwd(sandbox: &Sandbox) -> Result<()> {
+    for (uid, home) in [(0, "/root"), (1000, "/home"), (4321, "/")] {
+        let bundle = Bundle::new(sandbox, &["report", "env"])?
+            .set("process.env", json!(["PATH=/bin"]))
+            .set("process.user.uid", uid);
+        expect::equal("HOME", &bundle.report()?["env"]["HOME"], home, "passwd(5)")?;
+    }
+    Ok(())
 }
 
 pub fn its_directory_is_made_and_may_be_roots_alone(sandbox: &Sandbox) -> Result<()> {
@@ -102,6 +139,8 @@ pub fn what_the_kernel_or_the_host_does_not_have_is_told(sandbox: &Sandbox) -> R
         ("linux.memoryPolicy", json!({ "mode": "MPOL_BIND", "nodes": "x" })),
         ("linux.timeOffsets", json!({ "monotonic": { "secs": 1 } })),
         ("process.cwd", json!("/proc/self/fd/9")),
+        ("linux.netDevices", json!({ "a/b": {} })),
+        ("linux.netDevices", json!({ "nosuch0": {} })),
     ] {
         lines.push(Bundle::new(sandbox, &["exit", "0"])?.set(place, value).refusal()?);
     }
@@ -117,6 +156,36 @@ pub fn what_the_kernel_or_the_host_does_not_have_is_told(sandbox: &Sandbox) -> R
     final-runtime: spec: linux.memoryPolicy.nodes: "x": expected a list such as 0-3,7
     final-runtime: spec: BUNDLE/config.json: linux.timeOffsets: there is no time namespace
     final-runtime: cwd: entering /proc/self/fd/9: it is outside of the container
+    final-runtime: spec: linux.netDevices: "a/b" is no interface's name
+    final-runtime: net: reading the addresses of nosuch0: ENODEV: No such device
+    "#);
+    Ok(())
+}
+
+/// The need of a test of what becomes of labels that nobody would enforce.
+pub fn without_labels() -> Option<String> {
+    let apparmor = fs::read_to_string("/sys/module/apparmor/parameters/enabled");
+    let labels = apparmor.is_ok_and(|text| text.starts_with('Y'))
+        || Path::new("/sys/fs/selinux/enforce").exists();
+    let resctrl = Path::new("/sys/fs/resctrl/schemata").exists();
+    (labels || resctrl).then(|| "needs a host without AppArmor, SELinux and resctrl".into())
+}
+
+pub fn what_nobody_would_enforce_is_told(sandbox: &Sandbox) -> Result<()> {
+    let mut lines = Vec::new();
+    for (place, value) in [
+        ("process.apparmorProfile", json!("profile")),
+        ("process.selinuxLabel", json!("label")),
+        ("linux.mountLabel", json!("label")),
+        ("linux.intelRdt", json!({})),
+    ] {
+        lines.push(Bundle::new(sandbox, &["exit", "0"])?.set(place, value).refusal()?);
+    }
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    final-runtime: spec: process.apparmorProfile: "profile": this host has no AppArmor to enforce it
+    final-runtime: spec: process.selinuxLabel: "label": this host has no SELinux to enforce it
+    final-runtime: spec: linux.mountLabel: "label": this host has no SELinux
+    final-runtime: spec: linux.intelRdt: resctrl is not mounted on /sys/fs/resctrl
     "#);
     Ok(())
 }
