@@ -45,6 +45,7 @@ fn main() -> ExitCode {
             usage_is_what_a_snapshot_has_to_itself: [DeviceMapper, Command("mkfs.ext4")],
             an_older_mkfs_makes_one_too: [DeviceMapper, Command("mkfs.ext4")],
             a_name_that_is_left_over_is_taken: [DeviceMapper, Command("mkfs.ext4")],
+            an_empty_file_system_takes_next_to_nothing: [DeviceMapper, Other(prezeroed)],
             a_missing_tool_is_told_and_leaves_nothing: [DeviceMapper],
 
             // life.rs

@@ -1,6 +1,6 @@
 //! Snapshots: what is in them, and what they take.
 
-use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt};
+use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt, process::Command};
 
 use anyhow::{Context, Result, ensure};
 use conformance::{Sandbox, expect};
@@ -126,12 +126,35 @@ pub fn an_older_mkfs_makes_one_too(sandbox: &Sandbox) -> Result<()> {
 pub fn a_name_that_is_left_over_is_taken(sandbox: &Sandbox) -> Result<()> {
     let driver = driver(sandbox)?;
     layer(&driver, "a", None, ("file", b"a"))?;
-    snapshot(&driver, "b", Some("a"), ("file", b"half"))?;
+    let before = info(&driver, "data used")?;
+    snapshot(&driver, "b", Some("a"), ("file", &noise(4 << 20)))?;
     driver.prepare(&key("b"), Some(&key("a")))?;
     holds(&driver, "b", "file", Some("a"))?;
     driver.remove(&key("b"))?;
     driver.remove(&key("b"))?;
-    expect::equal("snapshots", &driver.keys()?, vec![key("a")], THIN)
+    expect::equal("snapshots", &driver.keys()?, vec![key("a")], THIN)?;
+    // Nor is there a device in the pool of which nobody knows.
+    expect::equal("what is used in the pool", &info(&driver, "data used")?, before, THIN)
+}
+
+/// Of what an ext4 begins with, nearly all is 0, and so is a device on which nothing was written.
+pub fn an_empty_file_system_takes_next_to_nothing(sandbox: &Sandbox) -> Result<()> {
+    driver(sandbox)?.prepare(&key("a"), None)?;
+    let taken = disk_usage(sandbox)?;
+    ensure!(taken < 2 << 20, "an empty ext4 of 256 MiB takes {taken} bytes");
+    Ok(())
+}
+
+/// Why mkfs.ext4 cannot be told that what it writes to is 0, if it cannot.
+pub fn prezeroed() -> Option<String> {
+    let said = Command::new("mkfs.ext4").arg("-V").output().ok();
+    let said = said.map(|output| String::from_utf8_lossy(&output.stderr).into_owned());
+    let version = said.as_deref().and_then(|said| said.split_whitespace().nth(1));
+    let new = version.is_some_and(|version| {
+        let mut parts = version.split('.').filter_map(|part| part.parse::<u32>().ok());
+        (parts.next(), parts.next()) >= (Some(1), Some(47))
+    });
+    (!new).then(|| "needs mkfs.ext4 1.47".into())
 }
 
 pub fn a_missing_tool_is_told_and_leaves_nothing(sandbox: &Sandbox) -> Result<()> {
