@@ -55,6 +55,7 @@ conformance::checkpoint! {
     an_r_reaches_what_is_mounted_below: [Root],
     a_tmpfs_begins_with_what_it_covers: [Root],
     ids_are_mapped: [Root],
+    what_only_the_hosts_root_can_reach_is_bound_for_a_user_namespace_too: [Root],
     what_the_host_mounts_later_passes_as_asked_for: [Root],
     the_host_loses_no_mount_to_a_shared_root: [Root],
     the_root_is_read_only_if_asked_for: [Root],

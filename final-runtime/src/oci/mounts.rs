@@ -9,13 +9,14 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use libc::{MS_PRIVATE, MS_SHARED, MS_SLAVE, MS_UNBINDABLE};
 use step07::{
-    Fill, IdMaps, MountPoint, Range, Ready, Source, Tree, apply_flag, mount_api::Attributes,
+    Cap, CapSets, Fill, IdMaps, MountPoint, Range, Ready, Source, Tree, apply_flag,
+    mount_api::Attributes,
 };
 
 use crate::{
     copy::{Owner, copy},
-    layers::id_mapped::IdMapped,
-    spec::{IdMapping, Linux, Mount},
+    layers::prepared::Prepared,
+    spec::{IdMapping, Linux, Mount, NamespaceKind},
 };
 
 /// What passes between mounts, with an `r` in front of it for those below too.
@@ -30,12 +31,12 @@ const PROPAGATIONS: [(&str, u64); 4] = [
 /// can see: how loud the kernel is, and what its file systems do anyway.
 const WITHOUT_EFFECT: [&str; 6] = ["acl", "iversion", "loud", "noacl", "noiversion", "silent"];
 
-/// One mount, and the layer that makes it ready if its ids are mapped.
+/// One mount, and the layer that makes it ready if the host's side has to.
 pub fn mount_point(
     mount: &Mount,
     linux: &Linux,
     bundle: &Path,
-) -> Result<(MountPoint, Option<IdMapped>)> {
+) -> Result<(MountPoint, Option<Prepared>)> {
     let kind = mount.kind.as_deref().unwrap_or("none");
     let asks = |word: &str| mount.options.iter().any(|option| option == word);
     // A relative one is of old, and begins at the root.
@@ -65,10 +66,19 @@ pub fn mount_point(
         point.data.push(format!("context={label}"));
     }
     let mapped = asks("idmap") || asks("ridmap") || !mount.uid_mappings.is_empty();
-    if !mapped {
-        return Ok((point, None));
-    }
-    let layer = id_mapped(mount, linux, &point, asks("ridmap"))?;
+    let layer = match &point.source {
+        _ if mapped => id_mapped(mount, linux, &point, asks("ridmap"))?,
+        Source::Bind { path, recursive } if linux.makes(NamespaceKind::User) && may_mount()? => {
+            Prepared {
+                source: path.clone(),
+                recursive: *recursive,
+                below: false,
+                maps: None,
+                mount: Ready::default(),
+            }
+        }
+        _ => return Ok((point, None)),
+    };
     point.source = Source::Ready { path: layer.source.clone(), mount: layer.mount.clone() };
     Ok((point, Some(layer)))
 }
@@ -76,6 +86,11 @@ pub fn mount_point(
 /// A mount that its users must be able to write to for as long as something is made in it.
 pub fn is_read_only(point: &MountPoint) -> bool {
     point.attributes.set & Attributes::READ_ONLY.set != 0
+}
+
+/// An ordinary user's runtime may not, and can reach no more than its container.
+fn may_mount() -> Result<bool> {
+    Ok(CapSets::current()?.effective.has(Cap::SYS_ADMIN))
 }
 
 fn add(point: &mut MountPoint, option: &str) {
@@ -108,7 +123,7 @@ fn is_flag(word: &str) -> bool {
     known || (word != "defaults" && apply_flag(&mut Attributes::default(), word))
 }
 
-fn id_mapped(mount: &Mount, linux: &Linux, point: &MountPoint, below: bool) -> Result<IdMapped> {
+fn id_mapped(mount: &Mount, linux: &Linux, point: &MountPoint, below: bool) -> Result<Prepared> {
     let Source::Bind { path, recursive } = &point.source else {
         bail!("options: only a bind mount can be id-mapped")
     };
@@ -122,7 +137,8 @@ fn id_mapped(mount: &Mount, linux: &Linux, point: &MountPoint, below: bool) -> R
     ensure!(!maps.uid.is_empty(), "uidMappings: there are none, here or in linux.uidMappings");
     ensure!(!maps.gid.is_empty(), "gidMappings: there are none, here or in linux.gidMappings");
     let source: PathBuf = path.clone();
-    Ok(IdMapped { source, recursive: *recursive, below, maps, mount: Ready::default() })
+    let maps = Some(maps);
+    Ok(Prepared { source, recursive: *recursive, below, maps, mount: Ready::default() })
 }
 
 /// As step 5 has them.

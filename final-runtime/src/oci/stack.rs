@@ -13,7 +13,7 @@
 //!   hooks             prestart, createRuntime: the host's side calls them
 //!   devices
 //!   mount             the root, and what is mounted in it
-//!   idmap sysctl
+//!   files sysctl
 //!   propagation
 //!   net pid ipc uts   the namespaces that are new
 //!   priority rlimits
@@ -41,13 +41,13 @@ use crate::{
         cwd::Cwd,
         devices::Devices,
         habits::Habits,
-        id_mapped::IdMapped,
         intel_rdt::Resctrl,
         label::{Label, has_selinux},
         loopback::Loopback,
         memory_policy::MemoryPolicy,
         net_devices::NetDevices,
         pivot::{Pivot, Way},
+        prepared::Prepared,
         priority::Urgency,
         propagation::Mounts,
         rlimits::Rlimits,
@@ -213,7 +213,7 @@ fn names(stack: &mut Stack, config: &Config, linux: &Linux) {
 /// What concerns the container's files.
 struct Files {
     mount: Mount,
-    id_mapped: Vec<IdMapped>,
+    prepared: Vec<Prepared>,
     /// What is made read-only when the root has been changed.
     read_only: Vec<std::path::PathBuf>,
     /// Whether there are devices of the container's own, and whether they are in its image.
@@ -235,7 +235,7 @@ impl Files {
             pivots: false,
             ..Mount::default()
         };
-        let mut files = Self { mount, id_mapped: vec![], read_only: vec![], devices: Some(true) };
+        let mut files = Self { mount, prepared: vec![], read_only: vec![], devices: Some(true) };
         if let Some(label) = linux.mount_label.as_ref().filter(|label| !label.is_empty()) {
             ensure!(has_selinux(), "spec: linux.mountLabel: {label:?}: this host has no SELinux");
         }
@@ -261,7 +261,7 @@ impl Files {
     }
 
     fn add(&mut self, one: &spec::Mount, linux: &Linux, record: &Record) -> Result<()> {
-        let (mut point, id_mapped) = mounts::mount_point(one, linux, &record.bundle)?;
+        let (mut point, prepared) = mounts::mount_point(one, linux, &record.bundle)?;
         if point.target == std::path::Path::new("/dev") {
             // One of the host's has its devices; in a new one they are still to be made.
             self.devices = point.is_new("tmpfs").then_some(false);
@@ -271,7 +271,7 @@ impl Files {
             }
         }
         self.mount.mounts.push(point);
-        self.id_mapped.extend(id_mapped);
+        self.prepared.extend(prepared);
         Ok(())
     }
 
@@ -298,7 +298,7 @@ impl Files {
                 if one.path.is_some() {
                     pivot.way = Way::Chroot;
                 }
-                self.id_mapped.into_iter().for_each(|layer| stack.top(layer));
+                self.prepared.into_iter().for_each(|layer| stack.top(layer));
                 stack.top(self.mount);
                 if let Some(bare) = self.devices {
                     let mut devices = Devices::new(&linux.devices)?;

@@ -1,6 +1,9 @@
 //! `mounts` and what else is about files: options, binds, what is hidden and read-only.
 
-use std::{fs, os::unix::fs::chown};
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, chown},
+};
 
 use anyhow::{Context, Result};
 use conformance::{Sandbox, expect};
@@ -97,6 +100,27 @@ pub fn ids_are_mapped(sandbox: &Sandbox) -> Result<()> {
     let stat = &report["stat:/data/mine"];
     expect::equal("its owner", &stat["uid"], 1005, READ)?;
     expect::equal("its group", &stat["gid"], 1006, READ)
+}
+
+pub fn what_only_the_hosts_root_can_reach_is_bound_for_a_user_namespace_too(
+    sandbox: &Sandbox,
+) -> Result<()> {
+    let private = sandbox.dir().join("private");
+    fs::create_dir_all(private.join("open"))?;
+    fs::write(private.join("open/file"), "seen")?;
+    fs::set_permissions(&private, fs::Permissions::from_mode(0o700))?;
+    let ids = json!([{ "containerID": 0, "hostID": 100_000, "size": 65_536 }]);
+    let bundle = Bundle::new(sandbox, &["report", "file:/home/file"])?
+        .add("linux.namespaces", json!({ "type": "user" }))
+        .set("linux.uidMappings", ids.clone())
+        .set("linux.gidMappings", ids)
+        .add(
+            "mounts",
+            json!({
+                "destination": "/home", "source": private.join("open"), "options": ["rbind", "ro"]
+            }),
+        );
+    expect::equal("the file", &bundle.report()?["file:/home/file"], "seen", READ)
 }
 
 pub fn what_the_host_mounts_later_passes_as_asked_for(sandbox: &Sandbox) -> Result<()> {
