@@ -1,20 +1,23 @@
 //! What does a storage driver cost, and what becomes of what is said about them?
 //!
-//!     cargo bench -p conformance --bench storage [-- --quick] [DRIVER/FILESYSTEM…]
+//!     cargo bench -p conformance --bench storage [-- --quick] [--book] [DRIVER/FILESYSTEM…]
 //!
-//! Each driver works on a file system of its own, on a loop device on a file, so that what reaches
-//! the device can be counted. It takes root. What this kernel cannot do is left out, and said. The
-//! results go to `target/storage/` as JSON, a table in Markdown and plots in SVG; results of other
+//! Each driver works on a file system of its own, on a loop device on a file in memory, so that what
+//! reaches the device can be counted, and no other user of a disk is in the way. It takes root. What this kernel cannot do is left out, and said. The
+//! results go to `target/storage/` (with `--book` to `book/measured/`) as JSON, a table in Markdown and plots in SVG; results of other
 //! kernels that are there already are kept, and put into the same table.
 
 mod measure;
+#[path = "../measured.rs"]
+mod measured;
 mod noise;
 mod place;
 mod plot;
+mod resident;
 mod results;
 mod verdict;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 use nix::{
@@ -42,7 +45,7 @@ pub struct Amount {
 
 const FULL: Amount = Amount {
     sizes: &[1, 16, 128, 512],
-    rounds: 3,
+    rounds: 5,
     depths: &[1, 16, 64, 126],
     containers: 100,
     overwrites: 20_000,
@@ -67,7 +70,7 @@ fn run() -> Result<()> {
     let named: Vec<_> = words.iter().filter(|word| !word.starts_with("--")).collect();
     ensure!(geteuid().is_root(), "it takes root to mount file systems");
     own_mounts()?;
-    let out = directory()?;
+    let out = measured::directory(&words)?;
     let mut results = Results::load(&out)?;
     for kind in PLACES.iter().filter(|kind| named.is_empty() || named.contains(&&kind.name())) {
         let name = kind.name();
@@ -81,6 +84,7 @@ fn run() -> Result<()> {
             Err(error) => eprintln!("{name}: not measured: {error:#}"),
         }
     }
+    results.save(&out)?;
     println!("{}", results.table());
     println!("{}", verdict::table(&results));
     eprintln!("written to {}", out.display());
@@ -92,13 +96,4 @@ fn own_mounts() -> Result<()> {
     unshare(CloneFlags::CLONE_NEWNS).context("making a mount namespace")?;
     let flags = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
     mount(None::<&str>, "/", None::<&str>, flags, None::<&str>).context("making mounts private")
-}
-
-/// `target/storage`, beside where cargo has put this program.
-fn directory() -> Result<PathBuf> {
-    let program = std::env::current_exe()?;
-    let target = program.ancestors().nth(3).context("this program is not in a target directory")?;
-    let dir = target.join("storage");
-    std::fs::create_dir_all(&dir).with_context(|| format!("making {}", dir.display()))?;
-    Ok(dir)
 }

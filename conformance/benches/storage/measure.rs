@@ -7,17 +7,19 @@ use std::{
         unix::fs::FileExt,
     },
     path::{Path, PathBuf},
+    process::Command,
     rc::Rc,
     time::Instant,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use final_runtime::storage::{Key, Snapshots, extents};
 
 use crate::{
     Amount,
     noise::{self, Noise},
     place::Place,
+    resident,
     results::Found,
 };
 
@@ -32,7 +34,7 @@ pub fn all(place: &Place, amount: &Amount) -> Result<Found> {
     found.put("four readers of 64 MiB, MiB of memory", readers(place)?);
     for depth in amount.depths {
         found.put(
-            &format!("one byte at depth {depth}, ms"),
+            &format!("one byte at depth {depth}, ms (least)"),
             depth_costs(place, *depth, amount.rounds)?,
         );
     }
@@ -114,7 +116,7 @@ fn write_one_byte(place: &Place, mib: u64, rounds: usize) -> Result<(f64, f64)> 
 }
 
 /// How much memory files take when four containers have read the same one, each through its own
-/// mount, all at the same time.
+/// mount, all at the same time: what of it each of them has still to read.
 fn readers(place: &Place) -> Result<f64> {
     let image = image(place, 64)?;
     let containers: Vec<_> = (0..4).map(|number| key(&format!("reader-{number}"))).collect();
@@ -123,39 +125,39 @@ fn readers(place: &Place) -> Result<f64> {
     }
     place.sync()?;
     fs::write("/proc/sys/vm/drop_caches", "3").context("dropping caches")?;
-    let (before, note) = (cached()?, place.note());
-    read_in_all(Rc::clone(&place.snapshots), containers.clone(), note.clone())?;
-    let after: f64 = fs::read_to_string(&note)?.parse()?;
+    let note = place.note();
+    read_in_all(Rc::clone(&place.snapshots), containers.clone(), note.clone(), 0)?;
+    let bytes: f64 = fs::read_to_string(&note)?.parse()?;
     for container in &containers {
         place.snapshots.remove(container)?;
     }
     place.snapshots.remove(&image)?;
-    Ok((after - before) / 1024.0)
+    Ok(bytes / f64::from(1 << 20))
 }
 
-/// Reads in the first of them, and while that is mounted in the others. What the caches hold at the
-/// end goes to the note.
-fn read_in_all(snapshots: Rc<Snapshots>, mut left: Vec<Key>, note: PathBuf) -> Result<()> {
+/// Reads in the first of them, and while that is mounted in the others. How many bytes had to be
+/// brought into memory goes to the note.
+fn read_in_all(
+    snapshots: Rc<Snapshots>,
+    mut left: Vec<Key>,
+    note: PathBuf,
+    brought: u64,
+) -> Result<()> {
     let Some(container) = left.pop() else {
-        return Ok(fs::write(note, cached()?.to_string())?);
+        return Ok(fs::write(note, brought.to_string())?);
     };
     let again = Rc::clone(&snapshots);
     snapshots.look(&container, move |dir| {
         let mut file = File::open(path(dir).join("file"))?;
+        let before = resident::bytes(&file)?;
         std::io::copy(&mut file, &mut std::io::sink())?;
-        read_in_all(again, left, note)
+        let now = resident::bytes(&file)?;
+        read_in_all(again, left, note, brought + now.saturating_sub(before))
     })
 }
 
-/// KiB of file contents in memory. See proc_meminfo(5).
-fn cached() -> Result<f64> {
-    let text = fs::read_to_string("/proc/meminfo")?;
-    let line = text.lines().find_map(|line| line.strip_prefix("Cached:"));
-    let number = line.and_then(|line| line.trim().strip_suffix(" kB"));
-    number.and_then(|number| number.parse().ok()).context("reading /proc/meminfo")
-}
-
-/// One byte of a file of 1 MiB that is in the lowest of so many layers.
+/// One byte of a file of 1 MiB that is in the lowest of so many layers. What else the machine does
+/// can only make it slower: the least counts.
 fn depth_costs(place: &Place, depth: usize, rounds: usize) -> Result<f64> {
     let mut layers = vec![image(place, 1)?];
     for number in 1..depth {
@@ -166,8 +168,9 @@ fn depth_costs(place: &Place, depth: usize, rounds: usize) -> Result<f64> {
         layers.push(layer);
     }
     let top = layers.last().context("there is one")?;
-    let times = (0..rounds.max(3)).map(|_| contained(place, top, change_one_byte));
-    let time = median(times.collect::<Result<_>>()?);
+    let times = (0..rounds * 4).map(|_| contained(place, top, change_one_byte));
+    let times = times.collect::<Result<Vec<_>>>()?;
+    let time = times.into_iter().fold(f64::INFINITY, f64::min);
     layers.iter().rev().try_for_each(|layer| place.snapshots.remove(layer))?;
     Ok(time)
 }
@@ -209,12 +212,30 @@ fn left_over(place: &Place, containers: usize) -> Result<f64> {
     Ok((after as f64 - before as f64) / 1024.0 / containers as f64)
 }
 
-/// Has a file system tell its device what it does not use. See FITRIM in ioctl_fitrim(2).
+/// Has a file system tell its device what it does not use, until that is all: some remove in the
+/// background. See FITRIM in ioctl_fitrim(2), btrfs-subvolume(8).
 fn trim(place: &Place) -> Result<()> {
-    place.sync()?;
-    let status = std::process::Command::new("fstrim").arg(place.root()).status();
-    anyhow::ensure!(status.context("running fstrim")?.success(), "fstrim failed");
-    place.sync()
+    let run = |words: &[&str]| -> Result<()> {
+        let status = Command::new(words[0]).args(&words[1..]).arg(place.root()).status();
+        ensure!(status.with_context(|| words.join(" "))?.success(), "{} failed", words.join(" "));
+        Ok(())
+    };
+    let mut room = u64::MAX;
+    loop {
+        place.sync()?;
+        if place.is_btrfs() {
+            run(&["btrfs", "--quiet", "subvolume", "sync"])?;
+        }
+        // Whatever is to be done in the background, xfs does before it freezes.
+        run(&["fsfreeze", "--freeze"])?;
+        run(&["fsfreeze", "--unfreeze"])?;
+        run(&["fstrim"])?;
+        place.sync()?;
+        match place.room()? {
+            now if now >= room => return Ok(()),
+            now => room = now,
+        }
+    }
 }
 
 /// Pieces of a file of 128 MiB after so many writes of 4 KiB at random places of it.

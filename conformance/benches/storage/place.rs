@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use conformance::TempDir;
 use final_runtime::storage::{Drivers, Snapshots};
 use nix::{
-    mount::{MntFlags, umount2},
+    mount::{MntFlags, MsFlags, mount, umount2},
     unistd::syncfs,
 };
 
@@ -48,12 +48,16 @@ pub struct Place {
     pub snapshots: Rc<Snapshots>,
     device: String,
     temp: TempDir,
+    btrfs: bool,
 }
 
 impl Place {
     /// Makes and mounts one of 4 GiB, of which only what is written takes room.
     pub fn new(kind: &Kind) -> Result<Self> {
         let temp = TempDir::new("bench")?;
+        let none = MsFlags::empty();
+        mount(Some("tmpfs"), temp.path(), Some("tmpfs"), none, Some("size=100%"))
+            .context("mounting a tmpfs")?;
         let image = temp.path().join("image");
         File::create(&image)?.set_len(4 << 30)?;
         said(Command::new(format!("mkfs.{}", kind.filesystem)).args(kind.options).arg(&image))?;
@@ -67,13 +71,24 @@ impl Place {
         mounted?;
         let opened =
             Drivers::open(&root, Some(kind.driver.parse()?)).and_then(|drivers| drivers.chosen());
+        // Whatever it lacks, it says when it is first asked for something.
+        let opened = opened.and_then(|snapshots| snapshots.driver().info().map(|_| snapshots));
         match opened {
-            Ok(snapshots) => Ok(Self { snapshots, device, temp }),
+            Ok(snapshots) => {
+                let btrfs = kind.filesystem == "btrfs";
+                Ok(Self { snapshots, device, temp, btrfs })
+            }
             Err(error) => {
                 let _ = umount2(&root, MntFlags::MNT_DETACH);
+                let _ = umount2(temp.path(), MntFlags::MNT_DETACH);
                 Err(error)
             }
         }
+    }
+
+    /// Whether its file system is btrfs.
+    pub fn is_btrfs(&self) -> bool {
+        self.btrfs
     }
 
     /// Where the store is.
@@ -113,6 +128,7 @@ impl Drop for Place {
             let _ = self.snapshots.put(&key);
         }
         let _ = umount2(&self.root(), MntFlags::MNT_DETACH);
+        let _ = umount2(self.temp.path(), MntFlags::MNT_DETACH);
     }
 }
 

@@ -1,18 +1,25 @@
 //! What was found, kept as JSON from run to run, and as a table.
 
-use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    fs,
+    path::Path,
+};
 
 use anyhow::{Context, Result};
-use nix::sys::utsname::uname;
 use serde::{Deserialize, Serialize};
 
-use crate::{plot, verdict};
+use crate::{measured, plot, verdict};
 
 /// What was found for one driver on one file system: what was measured, and the number.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Found {
     /// The kernel that it was measured on.
     pub kernel: String,
+    /// The processors, and how busy they were.
+    #[serde(default)]
+    machine: String,
     /// In the order in which it was measured.
     numbers: Vec<(String, f64)>,
 }
@@ -44,8 +51,8 @@ impl Results {
 
     /// Replaces what was found for one of them.
     pub fn put(&mut self, name: &str, found: Found) {
-        let kernel = uname().map(|name| name.release().to_string_lossy().into_owned());
-        self.0.insert(name.into(), Found { kernel: kernel.unwrap_or_default(), ..found });
+        let (kernel, machine) = (measured::kernel(), measured::machine());
+        self.0.insert(name.into(), Found { kernel, machine, ..found });
     }
 
     /// Writes them, the table and the plots.
@@ -96,6 +103,17 @@ impl Results {
         }
         text.push_str("| kernel |");
         head(&mut text, &mut self.0.values().map(|found| found.kernel.clone()));
+        let told = self.0.values().filter_map(|found| found.machine.split_once(", load "));
+        let (machines, loads): (BTreeSet<_>, BTreeSet<_>) = told.unzip();
+        let machines: Vec<_> = machines.into_iter().collect();
+        let _ = write!(
+            text,
+            "\nMedians, by `cargo bench -p conformance --bench storage`, each on a new file system on \
+             a loop device on a file in memory, on {}, under a load of {} to {}.\n",
+            machines.join("; "),
+            loads.first().unwrap_or(&"?"),
+            loads.last().unwrap_or(&"?")
+        );
         text
     }
 }
