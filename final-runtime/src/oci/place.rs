@@ -113,9 +113,11 @@ impl Root {
 }
 
 impl Place {
-    /// Removes all that is written down.
+    /// Removes all that is written down, and the directory around if it was the last.
     pub fn remove(self) -> Result<()> {
         fs::remove_dir_all(&self.dir)
-            .with_context(|| format!("state: removing {}", self.dir.display()))
+            .with_context(|| format!("state: removing {}", self.dir.display()))?;
+        let _ = self.dir.parent().map(fs::remove_dir);
+        Ok(())
     }
 }

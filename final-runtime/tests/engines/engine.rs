@@ -1,0 +1,136 @@
+//! What all engines have in common: where they are, an image for them, and what they leave.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use conformance::{Outcome, Rootfs, Run, Running, Sandbox};
+
+/// The runtime that they are to drive.
+pub const RUNTIME: &str = env!("CARGO_BIN_EXE_final-runtime");
+
+/// The name of the image that they are given: `/bin/probe`, and what a container needs besides.
+pub const IMAGE: &str = "docker.io/library/probe:1";
+
+/// Engines have much to do.
+pub const LIMIT: Duration = Duration::from_secs(120);
+
+/// An engine: the client with its flags, and the processes behind it.
+pub struct Engine<'a> {
+    /// Where it is.
+    pub sandbox: &'a Sandbox,
+    /// The client.
+    pub program: PathBuf,
+    /// What each call begins with.
+    pub flags: Vec<String>,
+    /// Variables of its environment.
+    pub env: Vec<(String, String)>,
+    /// Kept until the end.
+    pub behind: Vec<Running>,
+}
+
+impl<'a> Engine<'a> {
+    /// A call of the client.
+    pub fn call(&self, args: &[&str]) -> Run<'a> {
+        let run = self.sandbox.run(&self.program).limit(LIMIT).args(&self.flags).args(args);
+        self.env.iter().fold(run, |run, (name, value)| run.env(name, value))
+    }
+
+    /// How a call of it ends.
+    pub fn outcome(&self, args: &[&str]) -> Result<Outcome> {
+        self.call(args).output()
+    }
+
+    /// What a call prints that must succeed.
+    pub fn says(&self, args: &[&str]) -> Result<String> {
+        let outcome = self.outcome(args)?;
+        outcome.success()?;
+        Ok(outcome.stdout().trim_end().to_string())
+    }
+
+    /// A call that leaves processes behind it.
+    pub fn leaves(&mut self, args: &[&str]) -> Result<String> {
+        let (outcome, running) = self.call(args).detaching().spawn()?.leave()?;
+        self.behind.push(running);
+        outcome.success()?;
+        Ok(outcome.stdout().trim_end().to_string())
+    }
+
+    /// Calls again and again until what it prints is as wanted.
+    pub fn until(&self, args: &[&str], wanted: impl Fn(&str) -> bool) -> Result<String> {
+        let end = Instant::now() + LIMIT;
+        loop {
+            let outcome = self.outcome(args)?;
+            let text = outcome.stdout().trim_end().to_string();
+            if wanted(&text) && outcome.success().is_ok() {
+                return Ok(text);
+            }
+            if Instant::now() > end {
+                bail!("waited in vain for something else than {outcome}");
+            }
+            sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+/// A directory of an engine's own.
+pub fn dir(sandbox: &Sandbox, name: &str) -> Result<PathBuf> {
+    let dir = sandbox.dir().join(name);
+    fs::create_dir_all(&dir).with_context(|| format!("making {}", dir.display()))?;
+    Ok(dir)
+}
+
+/// The image's files, as an archive.
+pub fn archive(sandbox: &Sandbox) -> Result<String> {
+    let rootfs = Rootfs::new()?;
+    let archive = sandbox.dir().join("probe.tar");
+    let tar = sandbox.run("/usr/bin/tar").arg("-C").arg(rootfs.path()).arg("-cf").arg(&archive);
+    tar.arg(".").output()?.success()?;
+    Ok(archive.display().to_string())
+}
+
+/// Clears away what engines leave of their own, and what they have bound into each other.
+pub fn clear(sandbox: &Sandbox) -> Result<()> {
+    let run = sandbox.root().join("run");
+    // Docker mounts its directory on itself; umount(8) leaves /run/mount.
+    let data = sandbox.dir().join("docker/data").display().to_string();
+    for place in [data.as_str(), "/run/netns", "/run/containerd", "/run/docker"] {
+        let _ = sandbox.run("/bin/umount").args(["-R", "-l", place]).output()?; // if it is one
+    }
+    for name in ["containerd", "docker", "libpod", "containers", "netns", "cni", "lock", "mount"] {
+        let _ = fs::remove_dir_all(run.join(name)); // not every one leaves all
+    }
+    remove_groups(Path::new("/sys/fs/cgroup"), &sandbox.cgroup_parent(), 2);
+    for name in ["tmp", "home", "runtime"] {
+        for entry in fs::read_dir(sandbox.dir().join(name)).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let _ = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+        }
+    }
+    Ok(())
+}
+
+/// Engines do not remove the groups above their containers'. One with a process in it stays, and is
+/// found.
+fn remove_groups(dir: &Path, name: &str, depth: usize) {
+    let below = |dir: &Path| {
+        let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+        let dirs = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        dirs.map(|entry| entry.path()).collect::<Vec<_>>()
+    };
+    fn remove(dir: &Path, below: &impl Fn(&Path) -> Vec<PathBuf>) {
+        below(dir).iter().for_each(|dir| remove(dir, below));
+        let _ = fs::remove_dir(dir);
+    }
+    for found in below(dir) {
+        match found.file_name().is_some_and(|found| found.to_string_lossy().contains(name)) {
+            true => remove(&found, &below),
+            false if depth > 0 => remove_groups(&found, name, depth - 1),
+            false => {}
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! podman: no daemon; each container has a conmon, which is a parent to it.
+
+use anyhow::{Context, Result};
+use conformance::{Sandbox, expect};
+
+use crate::engine::{Engine, IMAGE, LIMIT, RUNTIME, archive, clear, dir};
+
+/// With nothing of this machine's own configuration.
+const CONFIG: &str = "[containers]
+default_ulimits = [\"nofile=256:256\", \"nproc=256:256\"]
+[engine]
+cgroup_manager = \"cgroupfs\"
+events_logger = \"none\"
+";
+
+fn podman(sandbox: &Sandbox) -> Result<Engine<'_>> {
+    let dir = dir(sandbox, "podman")?;
+    let config = dir.join("containers.conf");
+    std::fs::write(&config, CONFIG)?;
+    let policy = dir.join("policy.json");
+    std::fs::write(&policy, r#"{"default": [{"type": "insecureAcceptAnything"}]}"#)?;
+    let path = |name: &str| dir.join(name).display().to_string();
+    let flags = [
+        ("--root", path("root")),
+        ("--runroot", path("run")),
+        ("--tmpdir", path("tmp")),
+        ("--storage-driver", "vfs".into()),
+        ("--runtime", RUNTIME.into()),
+    ];
+    let engine = Engine {
+        sandbox,
+        program: "/usr/bin/podman".into(),
+        flags: flags.into_iter().flat_map(|(flag, value)| [flag.to_string(), value]).collect(),
+        env: vec![("CONTAINERS_CONF".into(), config.display().to_string())],
+        behind: Vec::new(),
+    };
+    engine.says(&["import", &archive(sandbox)?, IMAGE])?;
+    Ok(engine)
+}
+
+/// `run` with what all of these containers have.
+fn run<'a>(sandbox: &'a Sandbox, more: &[&'a str]) -> Vec<String> {
+    let parent = format!("--cgroup-parent=/{}", sandbox.cgroup_parent());
+    let words = ["run", "--network=none", &parent];
+    words.iter().chain(more).map(ToString::to_string).collect()
+}
+
+fn strs(words: &[String]) -> Vec<&str> {
+    words.iter().map(String::as_str).collect()
+}
+
+pub fn podman_runs_a_container(sandbox: &Sandbox) -> Result<()> {
+    let engine = podman(sandbox)?;
+    let words = run(sandbox, &["--rm", "--hostname=box", IMAGE, "/bin/probe", "report", "hostname"]);
+    let seen = engine.outcome(&strs(&words))?.json()?;
+    expect::equal("the host name", &seen["hostname"].as_str().context("a name")?, "box", "")?;
+    let words = run(sandbox, &["--rm", IMAGE, "/bin/probe", "exit", "7"]);
+    engine.outcome(&strs(&words))?.code(7)?;
+    clear(sandbox)
+}
+
+pub fn podman_drives_one_in_the_background(sandbox: &Sandbox) -> Result<()> {
+    let mut engine = podman(sandbox)?;
+    let words = run(sandbox, &["--detach", "--name=one", IMAGE, "/bin/probe", "trap"]);
+    engine.leaves(&strs(&words))?;
+    engine.until(&["logs", "one"], |text| text == "ready")?;
+    let said = engine.says(&["exec", "one", "/bin/probe", "echo", "within"])?;
+    expect::equal("what exec says", &said, "within", "")?;
+    engine.outcome(&["exec", "one", "/bin/probe", "exit", "9"])?.code(9)?;
+    let status = ["inspect", "--format={{.State.Status}}", "one"];
+    engine.says(&["pause", "one"])?;
+    expect::equal("its status", &engine.says(&status)?, "paused", "")?;
+    engine.says(&["unpause", "one"])?;
+    expect::equal("its status", &engine.says(&status)?, "running", "")?;
+    let stats = engine.says(&["stats", "--no-stream", "--format={{.PIDs}}", "one"])?;
+    expect::equal("its processes", &stats, "1", "")?;
+    engine.says(&["stop", "--time=10", "one"])?;
+    let code = engine.says(&["inspect", "--format={{.State.ExitCode}}", "one"])?;
+    expect::equal("its exit code", &code, "55", "probe trap")?;
+    engine.says(&["rm", "one"])?;
+    engine.behind.clear();
+    clear(sandbox)
+}
+
+/// Limits, a volume, a tmpfs, an environment, a user, a read-only root.
+fn asked_for(sandbox: &Sandbox, limit: &str) -> Result<()> {
+    let engine = podman(sandbox)?;
+    let shared = dir(sandbox, "shared")?;
+    std::fs::write(shared.join("file"), "from outside")?;
+    let volume = format!("--volume={}:/data:ro", shared.display());
+    let words = |command: &[&str]| {
+        let flags = [
+            "--rm", &volume, "--tmpfs=/scratch", "--read-only", "--user=1000:1000", "--env=WORD=yes",
+            "--memory=32m", "--pids-limit=30", "--cpus=0.5", "--workdir=/data", IMAGE,
+        ];
+        run(sandbox, &[&flags[..], command].concat())
+    };
+    let said = engine.says(&strs(&words(&["/bin/probe", "cat", "file"])))?;
+    expect::equal("the volume's file", &said, "from outside", "")?;
+    let said = engine.says(&strs(&words(&["/bin/probe", "cat", limit])))?;
+    expect::equal("its limit of memory", &said, "33554432", "")?;
+    let write = |path| words(&["/bin/probe", "write", path, "text"]);
+    engine.says(&strs(&write("/scratch/file")))?;
+    for path in ["/data/file", "/file"] {
+        engine.outcome(&strs(&write(path)))?.code(1)?;
+    }
+    let seen = engine.outcome(&strs(&words(&["/bin/probe", "report", "uid"])))?.json()?;
+    expect::contains("who it is", &seen.to_string(), "1000", "")?;
+    clear(sandbox)
+}
+
+pub fn podman_gives_what_it_was_asked_for(sandbox: &Sandbox) -> Result<()> {
+    asked_for(sandbox, "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+}
+
+pub fn podman_gives_it_in_cgroup_v2_too(sandbox: &Sandbox) -> Result<()> {
+    asked_for(sandbox, "/sys/fs/cgroup/memory.max")
+}
+
+pub fn podman_gives_ids_of_their_own(sandbox: &Sandbox) -> Result<()> {
+    let engine = podman(sandbox)?;
+    let maps = ["--uidmap=0:100000:1000", "--gidmap=0:100000:1000"];
+    let command = [IMAGE, "/bin/probe", "cat", "/proc/self/uid_map"];
+    let words = run(sandbox, &[&["--rm"], &maps[..], &command].concat());
+    let said = engine.says(&strs(&words))?;
+    let numbers: Vec<_> = said.split_whitespace().collect();
+    expect::same("its map of users", &numbers, &vec!["0", "100000", "1000"], "")?;
+    clear(sandbox)
+}
+
+pub fn podman_gives_a_terminal(sandbox: &Sandbox) -> Result<()> {
+    let engine = podman(sandbox)?;
+    let words = run(sandbox, &["--rm", "-it", IMAGE, "/bin/probe", "stat", "/dev/console"]);
+    let outcome = engine.call(&strs(&words)).terminal().limit(LIMIT).output()?;
+    outcome.success()?;
+    expect::contains("what /dev/console is", &outcome.stdout(), "136:", "a pseudoterminal")?;
+    clear(sandbox)
+}
+
+pub fn podman_tells_why_a_command_cannot_run(sandbox: &Sandbox) -> Result<()> {
+    let engine = podman(sandbox)?;
+    for (command, code, why) in [
+        ("none", 127, "executable file not found"),
+        ("/none", 127, "no such file or directory"),
+        ("/etc", 126, "is a directory"),
+        ("/etc/passwd", 126, "Permission denied"),
+    ] {
+        let outcome = engine.outcome(&strs(&run(sandbox, &["--rm", IMAGE, command])))?;
+        outcome.code(code)?;
+        expect::contains(command, &outcome.stderr(), why, "")?;
+    }
+    clear(sandbox)
+}
