@@ -16,11 +16,8 @@ fn containerd(sandbox: &Sandbox) -> Result<Engine<'_>> {
         path("state")
     );
     std::fs::write(&config, text)?;
-    let daemon = sandbox
-        .run("/usr/bin/containerd")
-        .args(["--config", &config])
-        .limit(LIMIT * 2)
-        .spawn()?;
+    let daemon =
+        sandbox.run("/usr/bin/containerd").args(["--config", &config]).limit(LIMIT * 2).spawn()?;
     let engine = Engine {
         sandbox,
         program: "/usr/bin/ctr".into(),

@@ -91,9 +91,19 @@ pub fn docker_gives_what_it_was_asked_for(sandbox: &Sandbox) -> Result<()> {
     std::fs::write(shared.join("file"), "from outside")?;
     let volume = format!("--volume={}:/data:ro", shared.display());
     let flags = [
-        "run", "--rm", "--network=none", &volume, "--tmpfs=/scratch", "--read-only",
-        "--user=1000:1000", "--memory=32m", "--pids-limit=30", "--cpus=0.5", "--workdir=/data",
-        "--ulimit=nofile=100:200", IMAGE,
+        "run",
+        "--rm",
+        "--network=none",
+        &volume,
+        "--tmpfs=/scratch",
+        "--read-only",
+        "--user=1000:1000",
+        "--memory=32m",
+        "--pids-limit=30",
+        "--cpus=0.5",
+        "--workdir=/data",
+        "--ulimit=nofile=100:200",
+        IMAGE,
     ];
     let says = |command: &[&str]| engine.says(&[&flags[..], command].concat());
     expect::equal("the volume", &says(&["/bin/probe", "cat", "file"])?, "from outside", "")?;

@@ -51,7 +51,8 @@ fn strs(words: &[String]) -> Vec<&str> {
 
 pub fn podman_runs_a_container(sandbox: &Sandbox) -> Result<()> {
     let engine = podman(sandbox)?;
-    let words = run(sandbox, &["--rm", "--hostname=box", IMAGE, "/bin/probe", "report", "hostname"]);
+    let words =
+        run(sandbox, &["--rm", "--hostname=box", IMAGE, "/bin/probe", "report", "hostname"]);
     let seen = engine.outcome(&strs(&words))?.json()?;
     expect::equal("the host name", &seen["hostname"].as_str().context("a name")?, "box", "")?;
     let words = run(sandbox, &["--rm", IMAGE, "/bin/probe", "exit", "7"]);
@@ -90,8 +91,17 @@ fn asked_for(sandbox: &Sandbox, limit: &str) -> Result<()> {
     let volume = format!("--volume={}:/data:ro", shared.display());
     let words = |command: &[&str]| {
         let flags = [
-            "--rm", &volume, "--tmpfs=/scratch", "--read-only", "--user=1000:1000", "--env=WORD=yes",
-            "--memory=32m", "--pids-limit=30", "--cpus=0.5", "--workdir=/data", IMAGE,
+            "--rm",
+            &volume,
+            "--tmpfs=/scratch",
+            "--read-only",
+            "--user=1000:1000",
+            "--env=WORD=yes",
+            "--memory=32m",
+            "--pids-limit=30",
+            "--cpus=0.5",
+            "--workdir=/data",
+            IMAGE,
         ];
         run(sandbox, &[&flags[..], command].concat())
     };
