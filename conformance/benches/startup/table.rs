@@ -29,11 +29,13 @@ impl Table {
 
     /// The median time of an act, and the median of its peak of memory.
     pub fn add(&mut self, what: &str, costs: &[Vec<Cost>]) {
-        let times = |costs: &Vec<Cost>| median(costs.iter().map(|cost| cost.time.as_secs_f64()));
-        let memory = |costs: &Vec<Cost>| median(costs.iter().map(|cost| cost.memory as f64));
-        let [time, peak] = [costs.iter().map(times), costs.iter().map(memory)].map(Vec::from_iter);
+        let medians = |of: fn(&Cost) -> f64| -> Vec<f64> {
+            costs.iter().map(|costs| median(costs.iter().map(of))).collect()
+        };
+        let time = medians(|cost| cost.time.as_secs_f64());
+        let peak = medians(|cost| cost.memory as f64);
         self.row(what.into(), &time, |time| format!("{:.1} ms", time * 1e3));
-        self.row(format!("… memory at its peak"), &peak, |kib| format!("{:.1} MB", kib / 1e3));
+        self.row("… memory at its peak".into(), &peak, |kib| format!("{:.1} MB", kib / 1e3));
     }
 
     /// Many at a time.

@@ -65,7 +65,9 @@ impl Join {
             fs::metadata(&file).map(|meta| meta.ino()).with_context(|| format!("looking at {file}"))
         };
         let mut flags = CloneFlags::empty();
-        for (name, flag) in NAMESPACES {
+        // Not every kernel has all kinds.
+        let known = |(name, _): &(&str, CloneFlags)| Path::new("/proc/self/ns").join(name).exists();
+        for (name, flag) in NAMESPACES.into_iter().filter(known) {
             if inode(&self.pid.to_string(), name)? != inode("self", name)? {
                 flags |= flag;
             }

@@ -120,7 +120,9 @@ mod tests {
             let mut assembler = Assembler::default();
             let end = [assembler.answer(1), assembler.answer(2)];
             let [no, yes] = end.map(|end| assembler.step(LOAD, 4, end));
-            (0..between).for_each(|_| drop(assembler.answer(3)));
+            for _ in 0..between {
+                assembler.answer(3);
+            }
             let first = assembler.branch(IF_EQUAL, 7, yes, no);
             assembler.step(LOAD, 0, first);
             let program = assembler.finish();
