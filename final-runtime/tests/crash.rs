@@ -2,8 +2,12 @@
 //!
 //! The kernel tells of each system call before it is carried out (see ptrace(2)), so a test can end
 //! the program at the very one that it wants. That is done for each verb that changes the store, and
-//! each driver.
+//! each driver; and for a bundle's container.
 
+#[path = "oci/bundle.rs"]
+mod bundle;
+#[path = "crash/oci.rs"]
+mod oci;
 #[path = "crash/scene.rs"]
 mod scene;
 #[path = "crash/tracer.rs"]
@@ -42,7 +46,12 @@ fn main() -> ExitCode {
         return code;
     }
     let each = |(driver, needs)| CASES.iter().map(move |case| test(driver, needs, *case));
-    conformance::checkpoint::main(DRIVERS.into_iter().flat_map(each).collect())
+    let bundles = Test::new(
+        "run_of_a_bundle_may_be_killed_anywhere",
+        oci::run_of_a_bundle_may_be_killed_anywhere,
+        &[Need::Root],
+    );
+    conformance::checkpoint::main(DRIVERS.into_iter().flat_map(each).chain([bundles]).collect())
 }
 
 fn test(driver: &'static str, needs: &[Need], (verb, act): Case) -> Test {

@@ -10,24 +10,33 @@
 
 #[path = "oci/bundle.rs"]
 mod bundle;
+#[path = "oci/commands.rs"]
+mod commands;
 #[path = "oci/devices.rs"]
 mod devices;
 #[path = "oci/hooks.rs"]
 mod hooks;
+#[path = "oci/lifecycle.rs"]
+mod lifecycle;
 #[path = "oci/mounts.rs"]
 mod mounts;
 #[path = "oci/namespaces.rs"]
 mod namespaces;
 #[path = "oci/process.rs"]
 mod process;
+#[path = "oci/resources.rs"]
+mod resources;
 
 use bundle::ours;
 
+use commands::*;
 use devices::*;
 use hooks::*;
+use lifecycle::*;
 use mounts::*;
 use namespaces::*;
 use process::*;
+use resources::*;
 
 conformance::checkpoint! {
     // process.rs
@@ -73,4 +82,39 @@ conformance::checkpoint! {
     a_hook_that_fails_is_the_end: [Root],
     a_hook_that_hangs_is_killed: [Root],
     what_a_hook_says_is_told: [Root, Other(ours)],
+
+    // lifecycle.rs
+    a_container_is_created_started_and_deleted: [Root],
+    one_that_was_not_started_can_be_deleted: [Root],
+    what_is_out_of_order_is_refused: [Root],
+    an_id_is_no_path: [Root],
+    force_deletes_in_every_state: [Root],
+    a_signal_has_a_name_or_a_number: [Root],
+    without_a_pid_namespace_all_are_killed_by_all: [Root],
+    a_paused_one_stands_still_until_it_is_resumed: [Root],
+    a_paused_one_can_be_killed: [Root],
+    run_ends_as_its_command_does: [Root],
+    a_damaged_record_is_told_and_can_be_deleted: [Root, Other(ours)],
+
+    // commands.rs
+    exec_ends_as_its_command_does: [Root],
+    exec_is_as_its_flags_say: [Root],
+    exec_goes_on_in_the_background: [Root],
+    containers_are_listed: [Root],
+    a_terminal_goes_to_the_engine: [Root],
+    a_console_socket_that_is_none_is_told: [Root],
+    an_error_is_the_logs_last_line: [Root],
+    a_configuration_that_cannot_be_read_is_told_with_the_place: [Root, Other(ours)],
+    what_spec_writes_can_be_run: [Root],
+    a_background_run_keeps_its_output: [Root],
+
+    // resources.rs
+    a_container_is_held_to_its_resources: [Root, CgroupV1("memory")],
+    resources_change_by_update: [Root, CgroupV1("memory")],
+    an_update_is_made_as_a_whole_or_not_at_all: [Root, CgroupV1("cpu"), Other(ours)],
+    files_of_v2_are_refused_where_the_controller_is_in_v1: [Root, CgroupV1("memory"), Other(ours)],
+    files_of_v2_are_written_as_they_are_named: [Root, CgroupV2("pids")],
+    a_later_rule_for_devices_overrides_an_earlier_one: [Root],
+    events_tell_what_is_used: [Root],
+    events_end_with_the_container: [Root],
 }

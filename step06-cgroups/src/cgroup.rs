@@ -4,6 +4,7 @@
 
 use std::{
     os::fd::BorrowedFd,
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -15,7 +16,7 @@ use nix::{
 use step05::{Explain, Layer};
 
 use crate::{
-    CgroupManager, Controller, Door, Freezer, Group, GroupPath, Hierarchy, Stats, Version,
+    CgroupManager, Controller, Door, Freezer, Group, GroupPath, Hierarchy, Place, Stats, Version,
     directory::{clear_abandoned, thaw_abandoned},
     enable,
     scope::Scope,
@@ -61,6 +62,28 @@ impl Cgroup {
     /// Its group, once it is made.
     pub fn group(&self) -> &Group {
         &self.group
+    }
+
+    /// Where its group will be, for one who writes that down before it is made. What is there already
+    /// is somebody else's, and left out.
+    pub fn places(&self) -> Result<Vec<Place>> {
+        self.places_where(|dir| !dir.exists())
+    }
+
+    /// Where its group is or will be, with what is true of the directory. Of groups that systemd makes
+    /// it is systemd that says where.
+    pub fn places_where(&self, is: impl Fn(&Path) -> bool) -> Result<Vec<Place>> {
+        if self.manager != CgroupManager::Cgroupfs {
+            return Ok(Vec::new());
+        }
+        let path = self.parent.clone().unwrap_or_default();
+        let place = |one: Hierarchy| {
+            let top = one.top()?;
+            let (dir, above) = (path.of(&top, &self.id), path.below(&top));
+            let place = Place { version: one.version, controllers: one.controllers, dir, above };
+            is(&place.dir).then_some(place)
+        };
+        Ok(Hierarchy::all()?.into_iter().filter_map(place).collect())
     }
 
     /// What the container has used so far.

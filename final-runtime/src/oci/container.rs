@@ -11,7 +11,10 @@ use step07::{Explain, Side, clone::pidfd_open, signals::send};
 
 use super::{gate, limits, place::Root, record::Record};
 use crate::{
-    lifecycle::record::{birth, load},
+    lifecycle::{
+        lock::is_locked,
+        record::{birth, load},
+    },
     spec::{Config, Resources, State, Status, VERSION},
 };
 
@@ -53,10 +56,11 @@ impl Container {
     /// How it is at this moment.
     pub fn status(&self) -> Result<Status> {
         Ok(match self.lives() {
-            false if self.record.pid == 0 => Status::Creating,
+            // Its `create` may have been killed.
+            false if self.record.pid == 0 && is_locked(&self.dir) => Status::Creating,
             false => Status::Stopped,
-            true if gate::is_held(&self.dir) => Status::Created,
             true if self.record.group().is_frozen()? => Status::Paused,
+            true if gate::is_held(&self.dir) => Status::Created,
             true => Status::Running,
         })
     }
@@ -93,21 +97,31 @@ impl Container {
         }
     }
 
-    /// Sends its first process a signal.
+    /// Sends its first process a signal. SIGKILL takes effect although it is paused.
     pub fn kill(&self, signal: i32) -> Result<()> {
         let id = &self.record.id;
-        let Some(pidfd) = self.pidfd()? else { bail!("kill: container {id} is not running") };
+        // containerd looks for these very words.
+        let Some(pidfd) = self.pidfd()? else { bail!("kill: container not running: {id}") };
         match send(pidfd.as_fd(), signal) {
-            Err(Errno::ESRCH) => bail!("kill: container {id} is not running"),
-            sent => sent.with_context(|| format!("kill: sending signal {signal} to {id}")),
+            Err(Errno::ESRCH) => bail!("kill: container not running: {id}"),
+            sent => sent.with_context(|| format!("kill: sending signal {signal} to {id}"))?,
+        }
+        match signal {
+            libc::SIGKILL => self.record.group().thaw(&Explain::new(false)).context("kill"),
+            _ => Ok(()),
         }
     }
 
     /// Sends a signal to everyone in its group.
     pub fn kill_all(&self, signal: i32) -> Result<()> {
-        for pid in self.record.group().processes() {
+        let group = self.record.group();
+        if signal == libc::SIGKILL {
+            // Not one by one: some are born meanwhile.
+            return group.kill(&Explain::new(false)).context("kill");
+        }
+        for pid in group.processes() {
             let pidfd = pidfd_open(pid);
-            let still = self.record.group().processes().contains(&pid);
+            let still = group.processes().contains(&pid);
             if let (Ok(pidfd), true) = (pidfd, still) {
                 let _ = send(pidfd.as_fd(), signal); // it may have ended by now
             }

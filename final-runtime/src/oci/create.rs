@@ -11,7 +11,7 @@ use step07::{Cgroup, Explain};
 
 use super::{
     console::Console,
-    delete::{delete, force},
+    delete::{delete, force, give_back},
     gate::StartGate,
     hooks,
     place::{Place, Root},
@@ -99,6 +99,7 @@ pub fn make(root: &Root, id: &str, create: &Create) -> Result<Made> {
     let process = config.process.clone().context("spec: process: it is missing")?;
     let console = console(process.terminal, create.console_socket.as_deref())?;
     let place = root.claim(id)?;
+    give_back(&place.dir, &Explain::new(create.explain))?; // what a killed `create` may have left
     let mut record = Record {
         id: id.into(),
         bundle,
@@ -128,7 +129,11 @@ fn try_make(
     save(&place.dir.join("config.json"), config, Keep::Quick).context("state")?;
     let explain = Explain::new(create.explain);
     let mut container = stack::container(config, record, &create.asked, explain)?;
-    stack::hold(&mut container, StartGate::new(&place.dir)?, config, record);
+    stack::hold(&mut container, StartGate::new(place)?, config, record);
+    let cgroup = container.stack.get_mut::<Cgroup>();
+    let groups = cgroup.map(|cgroup| cgroup.places()).transpose().context("cgroup")?;
+    record.groups = groups.unwrap_or_default().into_iter().map(Into::into).collect();
+    record.save(&place.dir).context("state")?; // from here on a killed `create` leaves traces
     let pid = container.start()?.pid();
     if let (Some(console), Some(terminal)) = (console, container.stack.get_mut::<Terminal>()) {
         console.send(&terminal.take_pair()?.master)?;

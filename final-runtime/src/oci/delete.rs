@@ -1,17 +1,22 @@
 //! `delete`: what is left of a container that has ended is given back.
 
-use std::{os::fd::AsFd, time::Duration};
+use std::{os::fd::AsFd, path::Path, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use step07::{Explain, signals::send};
+use step07::{Explain, Group, signals::send};
 
 use super::{
     container::Container,
-    hooks,
+    groups, hooks,
     place::{Place, Root},
+    record::Record,
 };
-use crate::{layers::intel_rdt, spec::Status};
+use crate::{
+    layers::intel_rdt,
+    lifecycle::record::load,
+    spec::{Config, Status},
+};
 
 /// How long a process that has been killed may take to end.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -19,6 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Deletes a container that has ended, or that has not begun.
 pub fn delete(root: &Root, id: &str, explain: &Explain) -> Result<()> {
     let place = root.hold(id)?;
+    if !place.is_written() {
+        return place.remove(); // its `create` was killed before it made anything
+    }
     let container = Container::find(root, id)?;
     match container.status()? {
         Status::Stopped | Status::Creating => {}
@@ -32,14 +40,20 @@ pub fn delete(root: &Root, id: &str, explain: &Explain) -> Result<()> {
 
 /// Deletes a container however it is; one that is not there is no error.
 pub fn force(root: &Root, id: &str, explain: &Explain) -> Result<()> {
-    let Ok(place) = root.hold(id) else { return Ok(()) };
+    let place = match root.hold(id) {
+        Err(_) if root.find(id).is_err() => return Ok(()),
+        place => place?,
+    };
     match Container::find(root, id) {
         Ok(container) => {
             end(&container)?;
             clear(place, &container, explain)
         }
-        // A record that a crash has damaged: what it said is lost.
-        Err(_) => place.remove(),
+        // What it said is lost, but for what the configuration says too.
+        Err(_) => {
+            clear_by_configuration(&place.dir, id, explain);
+            place.remove()
+        }
     }
 }
 
@@ -55,14 +69,33 @@ fn end(container: &Container) -> Result<()> {
     }
 }
 
-fn clear(place: Place, container: &Container, explain: &Explain) -> Result<()> {
-    let (config, record) = (container.config().ok(), &container.record);
-    let mut group = record.group();
+/// Gives back the groups that the record in this directory tells of, if there is one.
+pub fn give_back(dir: &Path, explain: &Explain) -> Result<()> {
+    match Record::load(dir) {
+        Ok(record) => remove_group(record.group(), explain),
+        Err(_) => Ok(()),
+    }
+}
+
+fn clear_by_configuration(dir: &Path, id: &str, explain: &Explain) {
+    let Ok(config) = load::<Config>(&dir.join("config.json")) else { return };
+    let linux = config.linux.unwrap_or_default();
+    if let Ok(groups) = groups::made(&linux, id) {
+        let _ = remove_group(groups, explain); // they may be somebody else's by now
+    }
+}
+
+fn remove_group(mut group: Group, explain: &Explain) -> Result<()> {
     let explain = explain.at(step07::Side::Host, "cgroup");
     if !group.processes().is_empty() {
         group.kill(&explain).context("cgroup")?; // without a PID namespace nobody else did
     }
-    group.remove(&explain).context("cgroup")?;
+    group.remove(&explain).context("cgroup")
+}
+
+fn clear(place: Place, container: &Container, explain: &Explain) -> Result<()> {
+    let (config, record) = (container.config().ok(), &container.record);
+    remove_group(record.group(), explain)?;
     if let Some(config) = &config
         && let Some(rdt) = config.linux.as_ref().and_then(|linux| linux.intel_rdt.as_ref())
     {

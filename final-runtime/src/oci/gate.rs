@@ -10,7 +10,7 @@
 use std::{
     fs::{File, OpenOptions},
     io::{Read, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::{fd::RawFd, unix::fs::OpenOptionsExt},
     path::Path,
 };
 
@@ -19,13 +19,17 @@ use nix::{
     errno::Errno,
     fcntl::{OFlag, open},
     sys::{prctl::set_dumpable, stat::Mode},
-    unistd::{Pid, mkfifo},
+    unistd::{Pid, close, mkfifo},
 };
 use step07::{Explain, Failure, Hold, Layer};
+
+use super::place::Place;
 
 /// The layer at which a container stops until it is started.
 pub struct StartGate {
     ends: Option<Ends>,
+    /// The descriptor that holds the lock on the state directory.
+    lock: RawFd,
 }
 
 struct Ends {
@@ -34,10 +38,10 @@ struct Ends {
 }
 
 impl StartGate {
-    /// Makes the gate in the state directory `dir`.
-    pub fn new(dir: &Path) -> Result<Self> {
+    /// Makes the gate in the state directory.
+    pub fn new(place: &Place) -> Result<Self> {
         let make = |name: &str| {
-            let path = dir.join(name);
+            let path = place.dir.join(name);
             let doing = || format!("gate: making {}", path.display());
             match mkfifo(&path, Mode::S_IRUSR | Mode::S_IWUSR) {
                 Ok(()) | Err(Errno::EEXIST) => {}
@@ -46,7 +50,8 @@ impl StartGate {
             // For both, so that opening it waits for nobody, and reading it never ends by itself.
             OpenOptions::new().read(true).write(true).open(&path).with_context(doing)
         };
-        Ok(Self { ends: Some(Ends { start: make("start")?, answer: make("answer")? }) })
+        let ends = Ends { start: make("start")?, answer: make("answer")? };
+        Ok(Self { ends: Some(ends), lock: place.lock() })
     }
 }
 
@@ -62,6 +67,9 @@ impl Layer for StartGate {
 
     fn enter(&mut self, explain: &Explain) -> Result<()> {
         explain.say("read < start  # until somebody starts it");
+        // The lock is the runtime's alone. If that is killed now it is to be free, for whoever deletes
+        // this container; but a lock is held as long as any copy of its descriptor is open.
+        close(self.lock).context("letting go of the state directory")?;
         // Others in its PID namespace could look into this process, which is still the runtime's.
         set_dumpable(false).context("hiding from the container's processes")
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use step07::{
-    Cgroup, CgroupManager, GroupPath, Hierarchy, MountPoint, Source, Version,
+    Cgroup, CgroupManager, Group, GroupPath, Hierarchy, MountPoint, Source, Version,
     mount_api::Attributes, view::names,
 };
 
@@ -35,6 +35,13 @@ pub fn layer(linux: &Linux, id: &str, systemd: bool) -> Result<Cgroup> {
     };
     cgroup.recovers = false;
     Ok(cgroup)
+}
+
+/// The group that a container with this configuration is in, if one is there; but for systemd's.
+pub fn made(linux: &Linux, id: &str) -> Result<Group> {
+    let path = linux.cgroups_path.as_deref().unwrap_or_default();
+    let cgroup = layer(&Linux { resources: None, ..linux.clone() }, id, path.contains(':'))?;
+    Ok(Group::at(cgroup.places_where(Path::is_dir)?))
 }
 
 /// The groups above, and the name of its own.

@@ -12,7 +12,7 @@
 //!
 //! ```text
 //! ROOT/ID/config.json   the configuration, as it was when the container was made
-//!         record.json   where it is: its first process, its groups
+//!         record.json   where it is: its groups and, once there is one, its first process
 //!         start, answer the gate's two pipes
 //! ```
 //!

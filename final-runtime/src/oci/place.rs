@@ -7,13 +7,17 @@ use std::{
     env,
     fs::{self, DirBuilder},
     io::ErrorKind,
-    os::unix::fs::DirBuilderExt,
+    os::{
+        fd::{AsRawFd, RawFd},
+        unix::fs::{DirBuilderExt, MetadataExt},
+    },
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result, anyhow, bail};
 use nix::unistd::geteuid;
 
+use super::record::Record;
 use crate::lifecycle::lock::{Lock, lock, try_lock};
 
 /// Where containers of bundles are written down: below `/run`, since nothing of it is true any more
@@ -36,8 +40,7 @@ pub fn default_root() -> PathBuf {
 pub struct Place {
     /// Its directory.
     pub dir: PathBuf,
-    /// Held until this is dropped.
-    pub _lock: Lock,
+    lock: Lock,
 }
 
 impl Root {
@@ -48,26 +51,29 @@ impl Root {
 
     /// A place for a new container; an error if there is one with this id.
     ///
-    /// What a killed `create` has left, before it had written anything down, is nobody's.
+    /// What a killed `create` has left is nobody's. If it got as far as writing a record, that tells
+    /// what is to be given back first.
     pub fn claim(&self, id: &str) -> Result<Place> {
         let dir = self.dir(id)?;
-        let make =
-            |dir: &Path, recursive| DirBuilder::new().mode(0o700).recursive(recursive).create(dir);
-        let doing = || format!("state: making {}", dir.display());
-        make(&self.0, true).with_context(|| format!("state: making {}", self.0.display()))?;
+        let make = |dir: &Path, recursive| {
+            let made = DirBuilder::new().mode(0o700).recursive(recursive).create(dir);
+            made.with_context(|| format!("state: making {}", dir.display()))
+        };
+        make(&self.0, true)?;
         match make(&dir, false) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                let left = !dir.join("record.json").exists();
-                let abandoned = if left { try_lock(&dir)? } else { None };
-                abandoned
-                    .map(|lock| Place { dir, _lock: lock })
-                    .ok_or_else(|| anyhow!("state: container {id} exists already"))
-            }
-            made => {
-                made.with_context(doing)?;
-                let lock = lock(&dir).context("state")?;
-                Ok(Place { dir, _lock: lock })
-            }
+            // The last container's end has taken the directory around with it.
+            Err(_) if !self.0.exists() => return self.claim(id),
+            Err(_) if dir.exists() => {}
+            made => made?,
+        }
+        let taken = || anyhow!("state: container {id} exists already");
+        let lock = try_lock(&dir).context("state")?.ok_or_else(taken)?;
+        let place = Place { dir, lock };
+        match Record::load(&place.dir) {
+            _ if !place.is_there() => self.claim(id), // it was deleted a moment ago
+            Ok(record) if record.pid != 0 => Err(taken()),
+            Err(_) if place.is_written() => Err(taken()),
+            _ => Ok(place),
         }
     }
 
@@ -84,8 +90,9 @@ impl Root {
     pub fn hold(&self, id: &str) -> Result<Place> {
         let dir = self.find(id)?;
         let lock = lock(&dir).context("state")?;
-        self.find(id)?; // it may have been deleted while this one waited
-        Ok(Place { dir, _lock: lock })
+        let place = Place { dir, lock };
+        // It may have been deleted, and another been made, while this one waited.
+        if place.is_there() { Ok(place) } else { self.hold(id) }
     }
 
     /// The ids of all that are written down, in order.
@@ -113,6 +120,22 @@ impl Root {
 }
 
 impl Place {
+    /// The descriptor of the lock.
+    pub fn lock(&self) -> RawFd {
+        self.lock.as_raw_fd()
+    }
+
+    /// Whether it was written down where the container is.
+    pub fn is_written(&self) -> bool {
+        self.dir.join("record.json").exists()
+    }
+
+    /// Whether what is held is what stands there, and not one before it.
+    fn is_there(&self) -> bool {
+        let (held, there) = (self.lock.metadata(), fs::metadata(&self.dir));
+        matches!((held, there), (Ok(held), Ok(there)) if held.ino() == there.ino())
+    }
+
     /// Removes all that is written down, and the directory around if it was the last.
     pub fn remove(self) -> Result<()> {
         fs::remove_dir_all(&self.dir)

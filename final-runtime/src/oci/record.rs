@@ -8,7 +8,8 @@ use step07::{Group, Place, Version};
 
 use crate::lifecycle::record::{Keep, load, save};
 
-/// What is written down of a container when it has been made.
+/// What is written down of a container: before anything is made where its groups will be, and when it
+/// is made all of it.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Record {
     /// Its id.

@@ -20,6 +20,7 @@ pub fn start(root: &Root, id: &str, explain: &Explain) -> Result<()> {
     let container = Container::find(root, id)?;
     match container.status()? {
         Status::Created => {}
+        Status::Paused => bail!("start: container {id} is paused: resume it first"),
         Status::Stopped => bail!("start: container {id} has ended"),
         _ => bail!("start: container {id} is started already"),
     }

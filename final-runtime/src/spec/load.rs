@@ -48,7 +48,7 @@ fn parse<T: DeserializeOwned>(text: impl Read, name: &str) -> Result<T> {
     let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
         match path.as_str() {
-            "." => anyhow!("{name}: {}", error.inner()),
+            "." | "?" => anyhow!("{name}: {}", error.inner()), // of the whole, or nobody knows
             _ => anyhow!("{name}: {path}: {}", error.inner()),
         }
     })?;

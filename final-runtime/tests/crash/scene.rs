@@ -18,6 +18,17 @@ fn moments() -> u64 {
     number("CRASH_MOMENTS").unwrap_or(usual)
 }
 
+/// Does something at some of the moments from 1 to `all`: evenly, but not the same in each run.
+pub fn at_moments(all: u64, act: impl Fn(u64) -> Result<()>) -> Result<()> {
+    let count = moments().min(all);
+    let shift = u64::from(std::process::id());
+    for number in 0..count {
+        let moment = 1 + (number * all + shift % all) / count % all;
+        act(moment).with_context(|| format!("killed at call {moment} of {all}"))?;
+    }
+    Ok(())
+}
+
 /// What is in the image besides base's own tools, and what a container sees of it.
 const MAKE: &str = "mkdir /dir; for n in 1 2 3 4 5 6 7 8 9; do echo $n > /dir/$n; done; \
     ln /dir/1 /dir/one; ln -s 2 /dir/two; rm /etc/group";
@@ -124,20 +135,12 @@ impl<'a> Scene<'a> {
         let all = self.traced(words, 0)?;
         ensure!(all > 20, "only {all} calls that change anything were seen");
         after().context("when it was not killed")?;
-        let count = moments().min(all);
-        let shift = u64::from(std::process::id());
-        for number in 0..count {
-            // Evenly, but not the same in each run.
-            let moment = 1 + (number * all + shift % all) / count % all;
-            let act = || {
-                before()?;
-                self.traced(words, moment)?;
-                self.is_sound()?;
-                after()
-            };
-            act().with_context(|| format!("killed at call {moment} of {all}"))?;
-        }
-        Ok(())
+        at_moments(all, |moment| {
+            before()?;
+            self.traced(words, moment)?;
+            self.is_sound()?;
+            after()
+        })
     }
 
     /// How many calls were counted.

@@ -80,8 +80,9 @@ pub fn main() -> Option<ExitCode> {
         return None;
     }
     let trace = || -> Result<ExitStatus> {
-        let (count, status) = trace(Command::new(program).args(args), moment.parse()?)?;
-        std::fs::write(note, count.to_string())?;
+        let tell = |count: u64| Ok(std::fs::write(note, count.to_string())?);
+        let (count, status) = trace(Command::new(program).args(args), moment.parse()?, tell)?;
+        tell(count)?;
         Ok(status)
     };
     match trace() {
@@ -93,7 +94,12 @@ pub fn main() -> Option<ExitCode> {
     }
 }
 
-fn trace(command: &mut Command, moment: u64) -> Result<(u64, ExitStatus)> {
+/// `ended` is called when the program itself has ended, though others may go on.
+fn trace(
+    command: &mut Command,
+    moment: u64,
+    ended: impl Fn(u64) -> Result<()>,
+) -> Result<(u64, ExitStatus)> {
     // SAFETY: one system call between fork and exec.
     unsafe { command.pre_exec(|| Ok(ptrace::traceme()?)) };
     let child = command.spawn().context("starting it")?;
@@ -125,9 +131,11 @@ fn trace(command: &mut Command, moment: u64) -> Result<(u64, ExitStatus)> {
             Ok(WaitStatus::PtraceEvent(pid, ..)) => go_on(pid, None)?,
             Ok(WaitStatus::Exited(pid, code)) if pid == child => {
                 status = Some(ExitStatus::from_raw(code << 8));
+                ended(count)?;
             }
             Ok(WaitStatus::Signaled(pid, signal, _)) if pid == child => {
                 status = Some(ExitStatus::from_raw(signal as i32));
+                ended(count)?;
             }
             Ok(_) => {}
             Err(Errno::ECHILD) => break,

@@ -19,6 +19,7 @@ pub fn runtime() -> PathBuf {
 }
 
 /// The need of tests of words and files that are no other runtime's.
+#[allow(dead_code)] // what not every test program needs
 pub fn ours() -> Option<String> {
     env::var_os("CONFORMANCE_RUNTIME").map(|_| "is about final-runtime's own words".into())
 }

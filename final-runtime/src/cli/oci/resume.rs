@@ -1,9 +1,10 @@
 //! `resume`: let a container that was paused go on.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use step07::Explain;
 
 use super::Global;
+use crate::spec::Status;
 
 /// Let a container that was paused go on
 #[derive(clap::Args)]
@@ -15,7 +16,8 @@ pub struct Args {
 impl Args {
     pub fn run(self, global: &Global) -> Result<u8> {
         let container = global.container(&self.id)?;
-        container.must_run("resume")?;
+        let status = container.must_run("resume")?;
+        ensure!(status == Status::Paused, "resume: container {} is not paused", self.id);
         container.record.group().thaw(&Explain::new(global.explain))?;
         Ok(0)
     }

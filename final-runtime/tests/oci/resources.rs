@@ -1,0 +1,178 @@
+//! `linux.resources`, `update` and `events`: what a container is held to, and what it uses. See
+//! "Control groups" in config-linux.md of the runtime specification.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+use conformance::{Sandbox, expect};
+use serde_json::{Value, json};
+
+use crate::{
+    bundle::Bundle,
+    lifecycle::{says, sleeper},
+};
+
+const READ: &str = "\"Control groups\" in config-linux.md of the runtime specification";
+
+/// What a file of the container's group says, in the hierarchy of version 1 that has `controller`.
+fn file(sandbox: &Sandbox, bundle: &Bundle, controller: &str, file: &str) -> Result<String> {
+    let parent = sandbox.cgroup_parent();
+    let path = format!("/sys/fs/cgroup/{controller}/{parent}/{}/{file}", bundle.id);
+    Ok(fs::read_to_string(&path).with_context(|| path.clone())?.trim().to_string())
+}
+
+pub fn a_container_is_held_to_its_resources(sandbox: &Sandbox) -> Result<()> {
+    let resources = json!({
+        "memory": { "limit": 64 << 20, "reservation": 32 << 20, "swappiness": 7 },
+        "cpu": { "shares": 512, "quota": 50_000, "period": 100_000, "cpus": "0", "mems": "0" },
+        "pids": { "limit": 77 },
+    });
+    let bundle = sleeper(sandbox)?.set("linux.resources", resources);
+    let _running = bundle.create(&[])?;
+    for (controller, name, wanted) in [
+        ("memory", "memory.limit_in_bytes", "67108864"),
+        ("memory", "memory.soft_limit_in_bytes", "33554432"),
+        ("memory", "memory.swappiness", "7"),
+        ("cpu", "cpu.shares", "512"),
+        ("cpu", "cpu.cfs_quota_us", "50000"),
+        ("cpu", "cpu.cfs_period_us", "100000"),
+        ("cpuset", "cpuset.cpus", "0"),
+        ("pids", "pids.max", "77"),
+    ] {
+        expect::equal(name, &file(sandbox, &bundle, controller, name)?, wanted, READ)?;
+    }
+    bundle.delete()
+}
+
+pub fn resources_change_by_update(sandbox: &Sandbox) -> Result<()> {
+    let bundle = sleeper(sandbox)?.set("linux.resources", json!({ "pids": { "limit": 77 } }));
+    let _running = bundle.start()?;
+    let update = |resources: &Value| {
+        let run = bundle.verb(&["update", "--resources", "-", &bundle.id]);
+        run.stdin(resources.to_string()).output()
+    };
+    update(&json!({ "pids": { "limit": 88 }, "memory": { "limit": 64 << 20 } }))?.success()?;
+    expect::equal("pids.max", &file(sandbox, &bundle, "pids", "pids.max")?, "88", READ)?;
+    let limit = file(sandbox, &bundle, "memory", "memory.limit_in_bytes")?;
+    expect::equal("the memory", &limit, "67108864", READ)?;
+    let path = sandbox.dir().join("resources.json");
+    fs::write(&path, json!({ "pids": { "limit": -1 } }).to_string())?;
+    let run = bundle.verb(&["update", "--resources"]).arg(&path).arg(&bundle.id);
+    run.output()?.success()?;
+    expect::equal("pids.max", &file(sandbox, &bundle, "pids", "pids.max")?, "max", READ)?;
+    let limit = file(sandbox, &bundle, "memory", "memory.limit_in_bytes")?;
+    expect::equal("the memory", &limit, "67108864", READ)?;
+    bundle.delete()
+}
+
+pub fn an_update_is_made_as_a_whole_or_not_at_all(sandbox: &Sandbox) -> Result<()> {
+    let bundle = sleeper(sandbox)?.set("linux.resources", json!({ "pids": { "limit": 77 } }));
+    let _running = bundle.start()?;
+    let update = |resources: &str| {
+        let run = bundle.verb(&["update", "--resources", "-", &bundle.id]);
+        run.stdin(resources).output()?.error_line(125)
+    };
+    let mut lines = Vec::new();
+    for resources in [
+        r#"{"cpu": {"shares": 99, "cpus": "4096"}, "pids": {"limit": 88}}"#,
+        r#"{"pids": {"limit": "88"}}"#,
+        r#"{"pids": {"limit": 88}"#,
+        r#"{"unified": {"../cgroup.procs": "1"}}"#,
+        r#"{"cpu": {"shares": 99}, "pids": {"limit": 88}, "memory": {"limit": 4096}}"#,
+    ] {
+        let line = update(resources)?;
+        let line = line.split(": this machine has").next().unwrap_or_default();
+        lines.push(line.replace(&bundle.id, "ID").replace(&sandbox.cgroup_parent(), "PARENT"));
+        let limit = file(sandbox, &bundle, "pids", "pids.max")?;
+        expect::equal("pids.max", &limit, "77", READ)?;
+        let shares = file(sandbox, &bundle, "cpu", "cpu.shares")?;
+        expect::equal("cpu.shares", &shares, "1024", READ)?;
+    }
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    final-runtime: cgroup: --cpuset-cpus 4096
+    final-runtime: spec: standard input: pids.limit: invalid type: string "88", expected i64 at line 1 column 23
+    final-runtime: spec: standard input: EOF while parsing an object at line 1 column 22
+    final-runtime: cgroup: linux.resources.unified: "../cgroup.procs" is no file of a controller of cgroup v2
+    final-runtime: cgroup: --memory "4096": expected at least 512k, or nothing can start in it
+    "#);
+    bundle.delete()
+}
+
+pub fn files_of_v2_are_refused_where_the_controller_is_in_v1(sandbox: &Sandbox) -> Result<()> {
+    let unified = json!({ "unified": { "memory.high": "1000000" } });
+    let line = Bundle::new(sandbox, &["exit", "0"])?.set("linux.resources", unified).refusal()?;
+    insta::assert_snapshot!(
+        line,
+        @"final-runtime: cgroup: linux.resources: memory.high is a file of cgroup v2, and memory is in v1"
+    );
+    Ok(())
+}
+
+pub fn files_of_v2_are_written_as_they_are_named(sandbox: &Sandbox) -> Result<()> {
+    let unified = json!({ "unified": { "pids.max": "33" } });
+    let bundle = sleeper(sandbox)?.set("linux.resources", unified);
+    let _running = bundle.create(&[])?;
+    let path = format!("/sys/fs/cgroup/{}/{}/pids.max", sandbox.cgroup_parent(), bundle.id);
+    expect::equal("pids.max", &fs::read_to_string(path)?, "33\n", READ)?;
+    bundle.delete()
+}
+
+pub fn a_later_rule_for_devices_overrides_an_earlier_one(sandbox: &Sandbox) -> Result<()> {
+    let zero = json!({ "path": "/z", "type": "c", "major": 1, "minor": 5, "fileMode": 0o666 });
+    let kmsg = json!({ "path": "/k", "type": "c", "major": 1, "minor": 11, "fileMode": 0o666 });
+    let read = |path: &str, rules: Value| -> Result<bool> {
+        let bundle = Bundle::new(sandbox, &["head", path, "0"])?
+            .add("process.capabilities.bounding", "CAP_SYSLOG")
+            .add("process.capabilities.permitted", "CAP_SYSLOG")
+            .add("process.capabilities.effective", "CAP_SYSLOG")
+            .set("linux.devices", json!([zero, kmsg]))
+            .set("linux.resources", json!({ "devices": rules }));
+        Ok(bundle.output()?.success().is_ok())
+    };
+    let none = json!({ "allow": false, "access": "rwm" });
+    let rule = |allow: bool, access: &str| json!({ "allow": allow, "type": "c", "major": 1, "minor": 11, "access": access });
+    for (path, rules, wanted) in [
+        ("/z", json!([none]), true), // every container has it
+        ("/k", json!([none]), false),
+        ("/k", json!([none, rule(true, "rwm")]), true),
+        ("/k", json!([rule(true, "rwm"), none]), false),
+        ("/k", json!([none, rule(true, "rwm"), rule(false, "r")]), false),
+        ("/k", json!([none, rule(true, "w"), rule(true, "r")]), true),
+    ] {
+        let what = format!("whether {path} can be read with {rules}");
+        expect::equal(&what, &read(path, rules)?, wanted, READ)?;
+    }
+    Ok(())
+}
+
+pub fn events_tell_what_is_used(sandbox: &Sandbox) -> Result<()> {
+    let limits = json!({ "memory": { "limit": 64 << 20 }, "pids": { "limit": 77 } });
+    let bundle = Bundle::new(sandbox, &["sleep", "1000"])?.set("linux.resources", limits);
+    let _running = bundle.start()?;
+    says(&bundle.dir().join("output"), "ready\n")?;
+    let outcome = bundle.verb(&["events", "--stats", &bundle.id]).output()?;
+    let event = outcome.json()?;
+    expect::equal("the type", &event["type"], "stats", READ)?;
+    expect::equal("the id", &event["id"], bundle.id.as_str(), READ)?;
+    let data = &event["data"];
+    let number = |place: &str| data.pointer(place).and_then(Value::as_u64).unwrap_or(0);
+    for place in ["/cpu/usage/total", "/memory/usage/usage"] {
+        expect::that(&format!("{place} is told"), number(place) > 0, &event, READ)?;
+    }
+    expect::equal("the memory's limit", &number("/memory/usage/limit"), 64 << 20, READ)?;
+    expect::equal("processes", &number("/pids/current"), 1, READ)?;
+    expect::equal("their limit", &number("/pids/limit"), 77, READ)?;
+    bundle.delete()
+}
+
+/// It ends by itself when the container does.
+pub fn events_end_with_the_container(sandbox: &Sandbox) -> Result<()> {
+    let bundle = sleeper(sandbox)?;
+    let _running = bundle.start()?;
+    let mut events = bundle.verb(&["events", "--interval", "1s", &bundle.id]).spawn()?;
+    let first: Value = serde_json::from_str(&events.line()?)?;
+    expect::equal("the type", &first["type"], "stats", READ)?;
+    bundle.said("kill", &["KILL"])?;
+    events.wait()?.success()?;
+    bundle.delete()
+}
