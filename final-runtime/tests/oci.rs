@@ -14,6 +14,8 @@ mod bundle;
 mod commands;
 #[path = "oci/devices.rs"]
 mod devices;
+#[path = "oci/features.rs"]
+mod features;
 #[path = "oci/hooks.rs"]
 mod hooks;
 #[path = "oci/lifecycle.rs"]
@@ -31,6 +33,7 @@ use bundle::ours;
 
 use commands::*;
 use devices::*;
+use features::*;
 use hooks::*;
 use lifecycle::*;
 use mounts::*;
@@ -117,4 +120,10 @@ conformance::checkpoint! {
     a_later_rule_for_devices_overrides_an_earlier_one: [Root],
     events_tell_what_is_used: [Root],
     events_end_with_the_container: [Root],
+
+    // features.rs
+    features_are_told_as_specified: [Root],
+    version_1_3_is_told_in_full: [Root, Other(ours)],
+    mount_options_that_are_told_are_known: [Root],
+    what_else_is_told_is_known: [Root],
 }

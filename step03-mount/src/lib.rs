@@ -41,7 +41,7 @@ pub use dev::{DEFAULT_DEVICES, Device, link as link_devices};
 pub use env::Variable;
 pub use mount::Mount;
 pub use mount_point::{Fill, MountPoint, Ready, Source};
-pub use options::apply as apply_flag;
+pub use options::{apply as apply_flag, words as flag_words};
 pub use pivot::pivot;
 pub use propagation::Propagation;
 pub use step02::{self, *};

@@ -45,6 +45,11 @@ pub fn apply(attributes: &mut Attributes, word: &str) -> bool {
     true
 }
 
+/// Every word that [`apply`] knows.
+pub fn words() -> impl Iterator<Item = &'static str> {
+    WORDS.iter().map(|(word, ..)| *word)
+}
+
 /// The words for `attributes`.
 pub fn names(attributes: &Attributes) -> Vec<String> {
     let one_bit = |set: u64| set.count_ones() == 1;

@@ -72,6 +72,11 @@ impl Cap {
     pub(crate) const AUDIT_WRITE: Self = Self(29);
     pub(crate) const SETFCAP: Self = Self(31);
 
+    /// Every one that this program knows by name.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..).take(NAMES.len()).map(Self)
+    }
+
     /// Its number in the kernel's interfaces.
     pub fn number(self) -> u8 {
         self.0

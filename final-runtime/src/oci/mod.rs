@@ -54,6 +54,7 @@ pub use container::Container;
 pub use create::{Create, create, run};
 pub use delete::{delete, force};
 pub use exec::Exec;
+pub use mounts::option_words;
 pub use place::{Root, default_root};
 pub use stack::Asked;
 pub use start::start;

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use libc::{MS_PRIVATE, MS_SHARED, MS_SLAVE, MS_UNBINDABLE};
 use step07::{
-    Cap, CapSets, Fill, IdMaps, MountPoint, Range, Ready, Source, Tree, apply_flag,
+    Cap, CapSets, Fill, IdMaps, MountPoint, Range, Ready, Source, Tree, apply_flag, flag_words,
     mount_api::Attributes,
 };
 
@@ -30,6 +30,30 @@ const PROPAGATIONS: [(&str, u64); 4] = [
 /// Flags of mount(2) that the calls used here do not know, and that change nothing that a container
 /// can see: how loud the kernel is, and what its file systems do anyway.
 const WITHOUT_EFFECT: [&str; 6] = ["acl", "iversion", "loud", "noacl", "noiversion", "silent"];
+
+/// Flags of a file system that is mounted, which the kernel knows for all of them: they go the way of
+/// its own options. See fsconfig(2).
+const OF_FILE_SYSTEMS: [&str; 7] =
+    ["async", "dirsync", "lazytime", "mand", "nolazytime", "nomand", "sync"];
+
+/// What this file itself looks for.
+const NOT_HERE: [&str; 5] = ["bind", "rbind", "remount", "idmap", "ridmap"];
+
+/// The same of a tmpfs.
+const COPY_UP: &str = "tmpcopyup";
+
+/// Every option that is known here, in order; all others are for the file system to know.
+pub fn option_words() -> Vec<String> {
+    let propagations = PROPAGATIONS.iter().map(|(word, _)| *word);
+    let flags: Vec<_> = flag_words().chain(propagations).collect();
+    let recursive = flags.iter().map(|word| format!("r{word}"));
+    let recursive = recursive.filter(|word| is_flag(&word[1..]));
+    let others = NOT_HERE.iter().chain(&WITHOUT_EFFECT).chain(&OF_FILE_SYSTEMS).chain([&COPY_UP]);
+    let mut words: Vec<_> =
+        flags.iter().chain(others).map(|word| word.to_string()).chain(recursive).collect();
+    words.sort();
+    words
+}
 
 /// One mount, and the layer that makes it ready if the host's side has to.
 pub fn mount_point(
@@ -94,11 +118,10 @@ fn may_mount() -> Result<bool> {
 }
 
 fn add(point: &mut MountPoint, option: &str) {
-    const NOT_HERE: [&str; 5] = ["bind", "rbind", "remount", "idmap", "ridmap"];
     if NOT_HERE.contains(&option) || WITHOUT_EFFECT.contains(&option) {
         return;
     }
-    if option == "tmpcopyup" {
+    if option == COPY_UP {
         point.fill = point.is_new("tmpfs").then_some(Fill(copy_up));
         return;
     }

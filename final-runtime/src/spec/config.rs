@@ -96,12 +96,20 @@ pub struct Hooks {
 }
 
 impl Hooks {
+    /// All of them, with the names of their moments.
+    pub fn moments(&self) -> [(&'static str, &[Hook]); 6] {
+        [
+            ("prestart", &self.prestart),
+            ("createRuntime", &self.create_runtime),
+            ("createContainer", &self.create_container),
+            ("startContainer", &self.start_container),
+            ("poststart", &self.poststart),
+            ("poststop", &self.poststop),
+        ]
+    }
+
     fn is_empty(&self) -> bool {
-        let Self { prestart, create_runtime, create_container, .. } = self;
-        let Self { start_container, poststart, poststop, .. } = self;
-        [prestart, create_runtime, create_container, start_container, poststart, poststop]
-            .iter()
-            .all(|hooks| hooks.is_empty())
+        self.moments().iter().all(|(_, hooks)| hooks.is_empty())
     }
 }
 

@@ -88,16 +88,7 @@ fn check(config: &Config) -> Result<()> {
         linux.uid_mappings.is_empty() || has(NamespaceKind::User),
         "linux.uidMappings: there is no user namespace"
     );
-    let hooks = &config.hooks;
-    let all = [
-        ("prestart", &hooks.prestart),
-        ("createRuntime", &hooks.create_runtime),
-        ("createContainer", &hooks.create_container),
-        ("startContainer", &hooks.start_container),
-        ("poststart", &hooks.poststart),
-        ("poststop", &hooks.poststop),
-    ];
-    for (moment, hooks) in all {
+    for (moment, hooks) in config.hooks.moments() {
         for (number, hook) in hooks.iter().enumerate() {
             let at = format!("hooks.{moment}[{number}]");
             ensure!(hook.path.is_absolute(), "{at}.path: {:?} is not absolute", hook.path);

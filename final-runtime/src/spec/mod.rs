@@ -12,12 +12,14 @@
 //! | `resources.rs` | what control groups hold a container to |
 //! | `seccomp.rs` | which system calls it may make |
 //! | `state.rs` | what is told of a container |
+//! | `names.rs` | the words that a property takes |
 //! | `load.rs` | reading and checking a file |
 //! | `template.rs` | the file that `spec` writes |
 
 mod config;
 mod linux;
 mod load;
+mod names;
 mod process;
 mod resources;
 pub mod seccomp;
@@ -30,6 +32,7 @@ pub use linux::{
     Namespace, NamespaceKind, NetDevice, Personality, PersonalityDomain, Propagation, TimeOffset,
 };
 pub use load::{VERSION, load, load_process, load_resources};
+pub use names::names;
 pub use process::{
     Capabilities, CpuAffinity, IoClass, IoPriority, Process, Rlimit, Scheduler, Size, User,
 };

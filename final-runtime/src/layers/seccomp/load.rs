@@ -23,16 +23,34 @@ struct Program {
 pub fn flags(spec: &Seccomp, notify: bool) -> u64 {
     let one = |flag: &Flag| match flag {
         Flag::Tsync if notify => 0, // the thread that talks to the agent has to stay free
-        Flag::Tsync => libc::SECCOMP_FILTER_FLAG_TSYNC,
-        Flag::Log => libc::SECCOMP_FILTER_FLAG_LOG,
-        Flag::SpecAllow => libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW,
-        Flag::WaitKillableRecv if notify => libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
-        Flag::WaitKillableRecv => 0,
+        Flag::WaitKillableRecv if !notify => 0,
+        flag => bit(*flag),
     };
     match &spec.flags {
         None => libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW,
         Some(flags) => flags.iter().map(one).fold(0, |all, flag| all | flag),
     }
+}
+
+fn bit(flag: Flag) -> u64 {
+    match flag {
+        Flag::Tsync => libc::SECCOMP_FILTER_FLAG_TSYNC,
+        Flag::Log => libc::SECCOMP_FILTER_FLAG_LOG,
+        Flag::SpecAllow => libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW,
+        Flag::WaitKillableRecv => libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
+    }
+}
+
+/// Whether this kernel has the flag: it looks at flags before it finds that there is no filter.
+pub fn has(flag: Flag) -> bool {
+    let agent = match flag {
+        Flag::WaitKillableRecv => libc::SECCOMP_FILTER_FLAG_NEW_LISTENER,
+        _ => 0,
+    };
+    let (mode, none) = (libc::SECCOMP_SET_MODE_FILTER, std::ptr::null::<Program>());
+    // SAFETY: the kernel finds a null pointer by itself (EFAULT).
+    let result = unsafe { libc::syscall(libc::SYS_seccomp, mode, bit(flag) | agent, none) };
+    Errno::result(result) == Err(Errno::EFAULT)
 }
 
 /// Puts the filter on this thread and all that descends from it; `listen` for the descriptor of

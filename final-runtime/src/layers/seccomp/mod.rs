@@ -37,10 +37,11 @@ use nix::unistd::Pid;
 use step07::{Explain, Layer};
 
 pub use self::{
-    arch::NATIVE,
+    arch::{ABIS, NATIVE},
     bpf::Instruction,
     choice::Choice,
     listener::{State, container_process_state},
+    load::has as has_flag,
 };
 use self::{listener::Listener, rules::Rules};
 use crate::spec::seccomp::{Arch, Seccomp as Spec};
