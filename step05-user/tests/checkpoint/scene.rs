@@ -42,7 +42,7 @@ pub fn no_id_mapped_mounts() -> Option<String> {
         holder.stdout.as_mut().context("no output")?.read_exact(&mut [0])?;
         let namespace = File::open(format!("/proc/{}/ns/user", holder.id()))?;
         let tree = mount_api::copy(File::open(std::env::temp_dir())?, false)?;
-        let mapped = mount_api::map_ids(tree, namespace);
+        let mapped = mount_api::map_ids(tree, namespace, false);
         drop(holder.stdin.take());
         holder.wait()?;
         Ok(mapped?)
