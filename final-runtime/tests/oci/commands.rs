@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::{
     bundle::Bundle,
-    lifecycle::{says, sleeper, until},
+    lifecycle::{processes, says, sleeper, until},
 };
 
 const READ: &str = "runc(8)";
@@ -40,7 +40,7 @@ pub fn exec_is_as_its_flags_say(sandbox: &Sandbox) -> Result<()> {
     let bundle = sleeper(sandbox)?;
     let _running = bundle.start()?;
     let flags = ["--cwd", "/tmp", "--env", "A=b", "--user", "7:8"];
-    let exec = bundle.verb(&["exec"]).args(flags).args(["-g", "9", &bundle.id]);
+    let exec = bundle.verb(&["exec"]).args(flags).args(["--additional-gids", "9", &bundle.id]);
     let inside = exec.args(["/bin/probe", "report"]).output()?.json()?;
     expect::equal("its directory", &inside["cwd"], "/tmp", READ)?;
     expect::equal("A", &inside["env"]["A"], "b", READ)?;
@@ -71,7 +71,7 @@ pub fn exec_goes_on_in_the_background(sandbox: &Sandbox) -> Result<()> {
         shell.args(["/bin/probe", "nap", "1000"]).detaching().spawn()?.leave()?;
     outcome.success()?;
     let pid: i32 = fs::read_to_string(&file)?.parse()?;
-    let pids: Vec<i32> = serde_json::from_str(&bundle.said("ps", &["--format", "json"])?)?;
+    let pids = processes(&bundle)?;
     expect::that("ps lists it", pids.contains(&pid) && pids.len() == 2, &pids, READ)?;
     let table = bundle.said("ps", &[])?;
     expect::that("its table has a line for each", table.lines().count() == 3, &table, READ)?;
@@ -99,7 +99,8 @@ pub fn containers_are_listed(sandbox: &Sandbox) -> Result<()> {
     }
     let mut ids: Vec<_> = list(&["--quiet"])?.lines().map(String::from).collect();
     let mut wanted = vec![first.id.clone(), second.id.clone()];
-    (ids.sort(), wanted.sort());
+    ids.sort();
+    wanted.sort();
     expect::equal("the ids", &ids, wanted, READ)?;
     expect::equal("the table's lines", &list(&[])?.lines().count(), 3, READ)?;
     first.delete()?;
@@ -277,7 +278,7 @@ pub fn what_spec_writes_can_be_run(sandbox: &Sandbox) -> Result<()> {
     let mut config: Value = serde_json::from_slice(&fs::read(&file)?)?;
     config["process"]["args"] = json!(["/bin/probe", "echo", "hello"]);
     config["process"]["terminal"] = false.into();
-    config["linux"]["cgroupsPath"] = format!("/{}/x", sandbox.cgroup_parent()).into();
+    config["linux"]["cgroupsPath"] = bundle.config["linux"]["cgroupsPath"].clone();
     fs::write(&file, config.to_string())?;
     let run = bundle.verb(&["run", "--bundle"]).arg(bundle.dir()).arg(&bundle.id).output()?;
     run.success()?;

@@ -15,9 +15,9 @@ use crate::{
 const READ: &str = "\"Control groups\" in config-linux.md of the runtime specification";
 
 /// What a file of the container's group says, in the hierarchy of version 1 that has `controller`.
-fn file(sandbox: &Sandbox, bundle: &Bundle, controller: &str, file: &str) -> Result<String> {
-    let parent = sandbox.cgroup_parent();
-    let path = format!("/sys/fs/cgroup/{controller}/{parent}/{}/{file}", bundle.id);
+fn file(bundle: &Bundle, controller: &str, file: &str) -> Result<String> {
+    let group = bundle.config["linux"]["cgroupsPath"].as_str().context("a group")?;
+    let path = format!("/sys/fs/cgroup/{controller}{group}/{file}");
     Ok(fs::read_to_string(&path).with_context(|| path.clone())?.trim().to_string())
 }
 
@@ -39,7 +39,7 @@ pub fn a_container_is_held_to_its_resources(sandbox: &Sandbox) -> Result<()> {
         ("cpuset", "cpuset.cpus", "0"),
         ("pids", "pids.max", "77"),
     ] {
-        expect::equal(name, &file(sandbox, &bundle, controller, name)?, wanted, READ)?;
+        expect::equal(name, &file(&bundle, controller, name)?, wanted, READ)?;
     }
     bundle.delete()
 }
@@ -52,15 +52,15 @@ pub fn resources_change_by_update(sandbox: &Sandbox) -> Result<()> {
         run.stdin(resources.to_string()).output()
     };
     update(&json!({ "pids": { "limit": 88 }, "memory": { "limit": 64 << 20 } }))?.success()?;
-    expect::equal("pids.max", &file(sandbox, &bundle, "pids", "pids.max")?, "88", READ)?;
-    let limit = file(sandbox, &bundle, "memory", "memory.limit_in_bytes")?;
+    expect::equal("pids.max", &file(&bundle, "pids", "pids.max")?, "88", READ)?;
+    let limit = file(&bundle, "memory", "memory.limit_in_bytes")?;
     expect::equal("the memory", &limit, "67108864", READ)?;
     let path = sandbox.dir().join("resources.json");
     fs::write(&path, json!({ "pids": { "limit": -1 } }).to_string())?;
     let run = bundle.verb(&["update", "--resources"]).arg(&path).arg(&bundle.id);
     run.output()?.success()?;
-    expect::equal("pids.max", &file(sandbox, &bundle, "pids", "pids.max")?, "max", READ)?;
-    let limit = file(sandbox, &bundle, "memory", "memory.limit_in_bytes")?;
+    expect::equal("pids.max", &file(&bundle, "pids", "pids.max")?, "max", READ)?;
+    let limit = file(&bundle, "memory", "memory.limit_in_bytes")?;
     expect::equal("the memory", &limit, "67108864", READ)?;
     bundle.delete()
 }
@@ -83,9 +83,9 @@ pub fn an_update_is_made_as_a_whole_or_not_at_all(sandbox: &Sandbox) -> Result<(
         let line = update(resources)?;
         let line = line.split(": this machine has").next().unwrap_or_default();
         lines.push(line.replace(&bundle.id, "ID").replace(&sandbox.cgroup_parent(), "PARENT"));
-        let limit = file(sandbox, &bundle, "pids", "pids.max")?;
+        let limit = file(&bundle, "pids", "pids.max")?;
         expect::equal("pids.max", &limit, "77", READ)?;
-        let shares = file(sandbox, &bundle, "cpu", "cpu.shares")?;
+        let shares = file(&bundle, "cpu", "cpu.shares")?;
         expect::equal("cpu.shares", &shares, "1024", READ)?;
     }
     insta::assert_snapshot!(lines.join("\n"), @r#"
@@ -112,8 +112,7 @@ pub fn files_of_v2_are_written_as_they_are_named(sandbox: &Sandbox) -> Result<()
     let unified = json!({ "unified": { "pids.max": "33" } });
     let bundle = sleeper(sandbox)?.set("linux.resources", unified);
     let _running = bundle.create(&[])?;
-    let path = format!("/sys/fs/cgroup/{}/{}/pids.max", sandbox.cgroup_parent(), bundle.id);
-    expect::equal("pids.max", &fs::read_to_string(path)?, "33\n", READ)?;
+    expect::equal("pids.max", &file(&bundle, "", "pids.max")?, "33", READ)?;
     bundle.delete()
 }
 
