@@ -35,6 +35,7 @@ use step07::mount_api::{self, Attributes};
 
 const SELF: &str = "/proc/self/exe";
 
+// ANCHOR: own-binary
 /// Goes on as a program that nobody can write to. Returns if this one is such already.
 pub fn protect() -> Result<()> {
     let this = File::open(SELF).context("opening the runtime's own program")?;
@@ -49,6 +50,7 @@ pub fn protect() -> Result<()> {
     let Err(errno) = become_it(&same);
     Err(errno).context("executing the runtime's own program again")
 }
+// ANCHOR_END: own-binary
 
 /// Whether neither the caller nor root in the caller's containers can write to it.
 fn is_safe(this: &File) -> nix::Result<bool> {

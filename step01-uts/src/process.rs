@@ -104,6 +104,7 @@ pub(crate) struct Command {
 }
 
 impl Command {
+    // ANCHOR: exec-seal
     /// Becomes the command. Returns only if that fails, with exit code 126 if it cannot be executed.
     /// `seal` is done when nothing is left to do but the one system call.
     pub fn exec(&self, explain: &Explain, seal: impl FnOnce() -> Result<(), Failure>) -> Failure {
@@ -114,8 +115,10 @@ impl Command {
         let Err(errno) = execve(&self.path, &self.args, &self.env);
         refusal(&self.program, errno)
     }
+    // ANCHOR_END: exec-seal
 }
 
+// ANCHOR: cwd-inside
 /// Whether a path leads from the root directory to the working directory. One like
 /// `/proc/self/fd/7` may have led to any directory that is open in this process, which is how
 /// containers came to run in the host's files (CVE-2024-21626). See getcwd(2), "(unreachable)".
@@ -125,7 +128,9 @@ pub fn cwd_is_inside_root() -> bool {
     let length = unsafe { libc::syscall(libc::SYS_getcwd, path.as_mut_ptr(), path.len()) };
     length > 0 && path[0] == b'/'
 }
+// ANCHOR_END: cwd-inside
 
+// ANCHOR: close-doors
 /// What the caller has open beyond standard input, output and error is not the command's: be it a
 /// directory, and it would lead back to the host's files from any root. See close_range(2).
 fn close_doors(preserve: u32) -> Result<(), Failure> {
@@ -137,6 +142,7 @@ fn close_doors(preserve: u32) -> Result<(), Failure> {
         Failure::new(125, format!("exec: marking descriptors to be closed: {errno}"))
     })
 }
+// ANCHOR_END: close-doors
 
 /// Directories may be "executed" too: entered.
 fn not_a_dir(file: &Path) -> nix::Result<()> {

@@ -132,6 +132,7 @@ impl Hook {
         }
     }
 
+    // ANCHOR: hook-start
     /// Its standard input is a file, so that one that does not read holds up nobody.
     fn start(&self, state: &State, said: &File) -> Result<Child> {
         let mut input = memory()?;
@@ -149,6 +150,7 @@ impl Hook {
         unsafe { command.pre_exec(close_doors) };
         command.spawn().context("executing it")
     }
+    // ANCHOR_END: hook-start
 
     /// Waits for its end, and kills it with all of its process group if that does not come in time.
     fn wait(&self, child: &mut Child) -> Result<ExitStatus> {

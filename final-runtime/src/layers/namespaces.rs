@@ -88,6 +88,7 @@ impl Layer for Joined {
         true
     }
 
+    // ANCHOR: joined-join
     fn join(&mut self, explain: &Explain) -> Result<()> {
         // From here on others in there could look into this process.
         prctl::set_dumpable(false).context("hiding from the container's processes")?;
@@ -107,6 +108,7 @@ impl Layer for Joined {
         }
         later.iter().try_for_each(|(one, file)| one.joined(explain, setns(file, one.kind)))
     }
+    // ANCHOR_END: joined-join
 
     fn release(&mut self, _explain: &Explain) -> Result<()> {
         self.wanted.iter_mut().for_each(|one| one.open = None);

@@ -119,6 +119,7 @@ pub fn make(root: &Root, id: &str, create: &Create) -> Result<Made> {
     }
 }
 
+// ANCHOR: oci-try-make
 fn try_make(
     place: &Place,
     record: &mut Record,
@@ -149,6 +150,7 @@ fn try_make(
     }
     Ok(container)
 }
+// ANCHOR_END: oci-try-make
 
 /// The engine that a terminal is for. Without one, it is the person's, and this process has to stay.
 fn console(terminal: bool, socket: Option<&Path>) -> Result<Option<Console>> {

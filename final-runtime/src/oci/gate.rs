@@ -79,6 +79,7 @@ impl Layer for StartGate {
     }
 }
 
+// ANCHOR: gate-hold
 impl Hold for StartGate {
     fn wait(&mut self) -> Result<()> {
         let ends = self.ends.as_mut().context("the gate was not made")?;
@@ -93,12 +94,14 @@ impl Hold for StartGate {
         }
     }
 }
+// ANCHOR_END: gate-hold
 
 /// Whether the container in this state directory waits at its gate.
 pub fn is_held(dir: &Path) -> bool {
     knock(dir).is_ok()
 }
 
+// ANCHOR: gate-let-through
 /// Opens the gate, and waits until the container has become its command.
 pub fn let_through(dir: &Path) -> Result<()> {
     let path = dir.join("answer");
@@ -121,6 +124,7 @@ pub fn let_through(dir: &Path) -> Result<()> {
         Some((code, message)) => Err(Failure::new(*code, String::from_utf8_lossy(message)).into()),
     }
 }
+// ANCHOR_END: gate-let-through
 
 /// `ENXIO`: nobody has the other end open.
 fn knock(dir: &Path) -> nix::Result<File> {

@@ -8,6 +8,7 @@ use step07::{Group, Place, Version};
 
 use crate::lifecycle::record::{Keep, load, save};
 
+// ANCHOR: oci-record
 /// What is written down of a container: before anything is made where its groups will be, and when it
 /// is made all of it.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -27,6 +28,7 @@ pub struct Record {
     /// Its group in each hierarchy.
     pub groups: Vec<GroupPlace>,
 }
+// ANCHOR_END: oci-record
 
 /// A group in one hierarchy.
 #[derive(Clone, Debug, Deserialize, Serialize)]

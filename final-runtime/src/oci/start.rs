@@ -27,6 +27,7 @@ pub fn start(root: &Root, id: &str, explain: &Explain) -> Result<()> {
     begin(&place, &container.record, &container.config()?, explain)
 }
 
+// ANCHOR: oci-begin
 /// Opens the gate of one that is held, and calls the hooks that follow. One of them that fails is the
 /// end of the container.
 pub fn begin(place: &Place, record: &Record, config: &Config, explain: &Explain) -> Result<()> {
@@ -37,3 +38,4 @@ pub fn begin(place: &Place, record: &Record, config: &Config, explain: &Explain)
         let _ = send(pidfd.as_fd(), libc::SIGKILL); // it may have ended by now
     })
 }
+// ANCHOR_END: oci-begin

@@ -52,6 +52,7 @@ pub fn containerd_runs_a_container(sandbox: &Sandbox) -> Result<()> {
     clear(sandbox)
 }
 
+// ANCHOR: containerd-background
 pub fn containerd_drives_one_in_the_background(sandbox: &Sandbox) -> Result<()> {
     let mut engine = containerd(sandbox)?;
     let rootfs = conformance::Rootfs::new()?;
@@ -77,3 +78,4 @@ pub fn containerd_drives_one_in_the_background(sandbox: &Sandbox) -> Result<()> 
     engine.behind.clear();
     clear(sandbox)
 }
+// ANCHOR_END: containerd-background

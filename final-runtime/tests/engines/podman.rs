@@ -20,6 +20,7 @@ fn podman(sandbox: &Sandbox) -> Result<Engine<'_>> {
     let policy = dir.join("policy.json");
     std::fs::write(&policy, r#"{"default": [{"type": "insecureAcceptAnything"}]}"#)?;
     let path = |name: &str| dir.join(name).display().to_string();
+    // ANCHOR: podman-flags
     let flags = [
         ("--root", path("root")),
         ("--runroot", path("run")),
@@ -27,6 +28,7 @@ fn podman(sandbox: &Sandbox) -> Result<Engine<'_>> {
         ("--storage-driver", "vfs".into()),
         ("--runtime", RUNTIME.into()),
     ];
+    // ANCHOR_END: podman-flags
     let engine = Engine {
         sandbox,
         program: "/usr/bin/podman".into(),

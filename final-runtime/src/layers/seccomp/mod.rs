@@ -140,6 +140,7 @@ impl Layer for Seccomp {
         listener.tell(&state(child)?)
     }
 
+    // ANCHOR: seccomp-seal
     fn enter(&mut self, explain: &Explain) -> Result<()> {
         if self.no_new_privs { Ok(()) } else { self.load(explain) }
     }
@@ -147,6 +148,7 @@ impl Layer for Seccomp {
     fn seal(&mut self, explain: &Explain) -> Result<()> {
         if self.no_new_privs { self.load(explain) } else { Ok(()) }
     }
+    // ANCHOR_END: seccomp-seal
 
     fn release(&mut self, _explain: &Explain) -> Result<()> {
         self.prepared = None;
