@@ -26,6 +26,8 @@ impl Cost {
 /// Runs a program to its end, which must be a good one.
 pub fn of(command: &mut Command) -> Result<Cost> {
     let shown = format!("{command:?}");
+    // It has programs in Rust look for where each error comes from, also of those that they expect.
+    command.env_remove("RUST_BACKTRACE");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let begin = Instant::now();
     let child = command.spawn().with_context(|| format!("running {shown}"))?;
