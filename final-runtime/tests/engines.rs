@@ -23,6 +23,7 @@ conformance::checkpoint! {
     podman_gives_what_it_was_asked_for: [Root, Command("podman"), Command("conmon"), CgroupV1("memory")],
     podman_gives_it_in_cgroup_v2_too: [Root, Command("podman"), Command("conmon"), CgroupV2("memory")],
     podman_gives_ids_of_their_own: [Root, Command("podman"), Command("conmon")],
+    podman_of_an_ordinary_user: [UserNamespaces, Command("podman"), Command("conmon")],
     podman_gives_a_terminal: [Root, Command("podman"), Command("conmon")],
     podman_tells_why_a_command_cannot_run: [Root, Command("podman"), Command("conmon")],
     docker_runs_a_container: [Root, Command("dockerd"), Command("docker")],

@@ -25,15 +25,23 @@ use crate::lifecycle::lock::{Lock, lock, try_lock};
 #[derive(Clone, Debug)]
 pub struct Root(PathBuf);
 
-/// `/run/final-runtime` for root, else below `$XDG_RUNTIME_DIR`.
+/// `/run/final-runtime` for root, else below `$XDG_RUNTIME_DIR`. One who is root only in a user
+/// namespace, as an engine of an ordinary user's makes it, cannot write to `/run`.
 pub fn default_root() -> PathBuf {
     let user = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|dir| dir.is_absolute());
-    let own = user.filter(|_| !geteuid().is_root());
-    let shared = || match geteuid().is_root() {
+    let own = user.filter(|_| !is_real_root());
+    let shared = || match is_real_root() {
         true => "/run".into(),
         false => PathBuf::from(format!("/tmp/final-runtime-{}", geteuid())),
     };
     own.unwrap_or_else(shared).join("final-runtime")
+}
+
+/// Whether root here is root of the machine, as far as can be seen from here.
+fn is_real_root() -> bool {
+    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    let same = |line: &str| line.split_whitespace().take(2).eq(["0", "0"]);
+    geteuid().is_root() && map.lines().next().is_none_or(same)
 }
 
 /// The state of one container, held.

@@ -1,13 +1,15 @@
 //! What all engines have in common: where they are, an image for them, and what they leave.
 
 use std::{
-    fs,
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    process::Command,
     thread::sleep,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use conformance::{Outcome, Rootfs, Run, Running, Sandbox};
 
 /// The runtime that they are to drive.
@@ -81,6 +83,8 @@ impl<'a> Engine<'a> {
 pub fn dir(sandbox: &Sandbox, name: &str) -> Result<PathBuf> {
     let dir = sandbox.dir().join(name);
     fs::create_dir_all(&dir).with_context(|| format!("making {}", dir.display()))?;
+    // It may be an ordinary user's.
+    fs::set_permissions(&dir, Permissions::from_mode(0o777))?;
     Ok(dir)
 }
 
@@ -88,8 +92,9 @@ pub fn dir(sandbox: &Sandbox, name: &str) -> Result<PathBuf> {
 pub fn archive(sandbox: &Sandbox) -> Result<String> {
     let rootfs = Rootfs::new()?;
     let archive = sandbox.dir().join("probe.tar");
-    let tar = sandbox.run("/usr/bin/tar").arg("-C").arg(rootfs.path()).arg("-cf").arg(&archive);
-    tar.arg(".").output()?.success()?;
+    let mut tar = Command::new("tar");
+    let made = tar.arg("-C").arg(rootfs.path()).arg("-cf").arg(&archive).arg(".").status()?;
+    ensure!(made.success(), "tar failed");
     Ok(archive.display().to_string())
 }
 

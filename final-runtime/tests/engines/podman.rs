@@ -29,14 +29,15 @@ fn podman(sandbox: &Sandbox) -> Result<Engine<'_>> {
         ("--runtime", RUNTIME.into()),
     ];
     // ANCHOR_END: podman-flags
-    let engine = Engine {
+    let mut engine = Engine {
         sandbox,
         program: "/usr/bin/podman".into(),
         flags: flags.into_iter().flat_map(|(flag, value)| [flag.to_string(), value]).collect(),
         env: vec![("CONTAINERS_CONF".into(), config.display().to_string())],
         behind: Vec::new(),
     };
-    engine.says(&["import", &archive(sandbox)?, IMAGE])?;
+    // An ordinary user's first call leaves a process that keeps the user namespace.
+    engine.leaves(&["import", &archive(sandbox)?, IMAGE])?;
     Ok(engine)
 }
 
@@ -138,6 +139,25 @@ pub fn podman_gives_ids_of_their_own(sandbox: &Sandbox) -> Result<()> {
     let numbers: Vec<_> = said.split_whitespace().collect();
     expect::same("its map of users", &numbers, &vec!["0", "100000", "1000"], "")?;
     clear(sandbox)
+}
+
+/// With one id alone, since nobody has lent this user others.
+pub fn podman_of_an_ordinary_user() -> Result<()> {
+    conformance::unprivileged(|sandbox| {
+        let mut engine = podman(sandbox)?;
+        let run = ["run", "--network=none"];
+        let words = ["--rm", IMAGE, "/bin/probe", "report", "uid", "uid_map"];
+        let seen = engine.outcome(&[&run[..], &words].concat())?.json()?;
+        expect::contains("who it is", &seen["uid"].to_string(), "0", "")?;
+        let words = ["--detach", "--name=one", IMAGE, "/bin/probe", "trap"];
+        engine.leaves(&[&run[..], &words].concat())?;
+        let said = engine.says(&["exec", "one", "/bin/probe", "echo", "within"])?;
+        expect::equal("what exec says", &said, "within", "")?;
+        engine.says(&["stop", "--time=10", "one"])?;
+        engine.says(&["rm", "one"])?;
+        engine.behind.clear();
+        clear(sandbox)
+    })
 }
 
 pub fn podman_gives_a_terminal(sandbox: &Sandbox) -> Result<()> {
