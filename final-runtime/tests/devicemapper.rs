@@ -77,6 +77,7 @@ fn main() -> ExitCode {
 
             // killed.rs
             a_change_is_finished_or_undone_wherever_it_stopped: [DeviceMapper, Command("mkfs.ext4")],
+            what_was_kept_for_one_that_was_killed_is_let_go: [DeviceMapper, Command("mkfs.ext4")],
             killed_at_any_moment_nothing_sealed_is_lost: [DeviceMapper, Command("mkfs.ext4")],
             several_processes_share_a_pool: [DeviceMapper, Command("mkfs.ext4")],
         })

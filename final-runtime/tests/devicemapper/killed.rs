@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{
     helper,
-    scene::{dir, driver, holds, info, key, layer, read, silent},
+    scene::{THIN, dir, driver, holds, info, key, layer, noise, read, silent},
 };
 
 const READ_ON: &str = "final-runtime/src/storage/devicemapper/change.rs";
@@ -76,6 +76,23 @@ fn change_records(sandbox: &Sandbox, change: impl FnOnce(&mut Value)) -> Result<
     let mut records: Value = serde_json::from_slice(&fs::read(&file)?)?;
     change(&mut records);
     Ok(fs::write(file, serde_json::to_vec(&records)?)?)
+}
+
+/// What the pool keeps of its records for a reader has all blocks that were in them stay taken.
+pub fn what_was_kept_for_one_that_was_killed_is_let_go(sandbox: &Sandbox) -> Result<()> {
+    let driver = driver(sandbox)?;
+    layer(&driver, "a", None, ("file", b"a"))?;
+    let (pool, before) = (info(&driver, "pool")?, info(&driver, "data used")?);
+    layer(&driver, "b", Some("a"), ("large", &noise(8 << 20)))?;
+    let keep = || Control::open(silent())?.message(&pool, "reserve_metadata_snap");
+    keep()?;
+    driver.remove(&key("b"))?;
+    expect::equal("what is used in the pool", &info(&driver, "data used")?, before, THIN)?;
+    keep()?;
+    let mended = driver.mend()?;
+    ensure!(mended.len() == 1, "expected one thing to be mended, not {mended:?}");
+    ensure!(driver.mend()?.is_empty(), "it is mended twice");
+    Ok(())
 }
 
 pub fn killed_at_any_moment_nothing_sealed_is_lost(sandbox: &Sandbox) -> Result<()> {

@@ -100,7 +100,11 @@ impl<'a> Session<'a> {
 
     /// Completes or undoes what was begun.
     fn settle(&mut self) -> Result<()> {
-        let transaction = self.status()?.transaction;
+        let Status { transaction, held, .. } = self.status()?;
+        if held.is_some() && self.records.backing.parts(self.dir()).is_some() {
+            self.release()?;
+            self.mended.push("let go of records that the pool kept for a killed process".into());
+        }
         let Some(unsettled) = self.records.unsettled(transaction)? else { return Ok(()) };
         match unsettled {
             Unsettled::Note(change) => {

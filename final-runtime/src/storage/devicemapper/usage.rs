@@ -1,9 +1,8 @@
 //! What a snapshot takes.
 
 use anyhow::{Context, Result};
-use nix::errno::Errno;
 
-use super::{block::SECTOR, control::is, mappings::Mappings, records::Thin, session::Session};
+use super::{block::SECTOR, mappings::Mappings, records::Thin, session::Session};
 
 impl Session<'_> {
     /// Bytes in blocks that only this device has.
@@ -15,21 +14,20 @@ impl Session<'_> {
         let metadata = parts.metadata.open();
         let count =
             metadata.and_then(|metadata| Mappings { metadata: &metadata, root }.exclusive(thin.id));
-        self.message("release_metadata_snap")?;
+        self.release()?;
         Ok(count? * self.records.block_size)
     }
 
-    /// Has the pool keep its records as they are now, and says where.
+    /// Has the pool keep its records as they are now, and says where. All blocks that are in them
+    /// stay taken until it lets go of them, also those of devices that are removed meanwhile.
     fn reserve(&self) -> Result<u64> {
-        let reserved = self.message("reserve_metadata_snap");
-        if reserved.as_ref().is_err_and(|error| is(error, Errno::EBUSY)) {
-            // It keeps what a killed process has asked for.
-            self.message("release_metadata_snap")?;
-            self.message("reserve_metadata_snap")?;
-        } else {
-            reserved?;
-        }
+        self.message("reserve_metadata_snap")?;
         self.status()?.held.context("the pool does not say where its records are")
+    }
+
+    /// Has it let go of them, which a killed process leaves to the next.
+    pub(super) fn release(&self) -> Result<()> {
+        self.message("release_metadata_snap")
     }
 
     /// Bytes that are mapped to blocks, whoever else has the same blocks.
