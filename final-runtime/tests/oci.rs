@@ -84,6 +84,7 @@ conformance::checkpoint! {
     a_hook_on_the_host_finds_the_container_made: [Root],
     a_hook_that_fails_is_the_end: [Root],
     a_hook_that_hangs_is_killed: [Root],
+    what_a_hook_has_begun_is_killed_with_it: [Root, Other(ours)],
     what_a_hook_says_is_told: [Root, Other(ours)],
 
     // lifecycle.rs

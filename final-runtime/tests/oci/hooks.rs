@@ -90,7 +90,15 @@ pub fn a_hook_that_fails_is_the_end(sandbox: &Sandbox) -> Result<()> {
 }
 
 pub fn a_hook_that_hangs_is_killed(sandbox: &Sandbox) -> Result<()> {
-    let hang = json!([{ "path": "/bin/sh", "args": ["sh", "-c", "sleep 1000"], "timeout": 1 }]);
+    hangs(sandbox, "exec sleep 1000")
+}
+
+pub fn what_a_hook_has_begun_is_killed_with_it(sandbox: &Sandbox) -> Result<()> {
+    hangs(sandbox, "sleep 1000; exit 0")
+}
+
+fn hangs(sandbox: &Sandbox, script: &str) -> Result<()> {
+    let hang = json!([{ "path": "/bin/sh", "args": ["sh", "-c", script], "timeout": 1 }]);
     let bundle = Bundle::new(sandbox, &["exit", "0"])?.set("hooks.createRuntime", hang);
     let outcome = bundle.output()?;
     ensure!(outcome.success().is_err(), "the container ran: {outcome}");

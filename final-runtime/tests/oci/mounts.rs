@@ -26,8 +26,7 @@ fn has(mount: &Value, list: &str, word: &str) -> Result<()> {
 }
 
 pub fn options_are_as_in_fstab(sandbox: &Sandbox) -> Result<()> {
-    let options =
-        ["defaults", "noatime", "nodiratime", "nosuid", "noexec", "sync", "size=1m", "silent"];
+    let options = ["noatime", "nodiratime", "nosuid", "noexec", "sync", "size=1m", "silent"];
     let tmpfs = json!({
         "destination": "/t", "type": "tmpfs", "source": "me", "options": options
     });

@@ -40,7 +40,8 @@ fn kernel() -> String {
     format!("host {}", release.trim())
 }
 
-fn add(kernel: &str, program: &str, mut command: Command, table: &mut Table) -> Result<()> {
+/// Runs one program, whose verdicts go into the column `kernel`.
+pub fn add(kernel: &str, program: &str, mut command: Command, table: &mut Table) -> Result<()> {
     let start = Instant::now();
     let mut child = command
         .stdin(Stdio::null())

@@ -18,6 +18,7 @@
 //! | `cgroups.rs` | the two ways in which control groups are mounted there |
 //! | `modules.rs` | which kernel modules to load, in which order |
 //! | `packages.rs` | what has to be installed for that |
+//! | `runtimes.rs` | other OCI runtimes, held to the same tests |
 //! | `table.rs` | all results, for people and for programs |
 
 mod cgroups;
@@ -32,6 +33,7 @@ mod plan;
 mod programs;
 mod qemu;
 mod results;
+mod runtimes;
 mod table;
 mod uml;
 
@@ -57,6 +59,11 @@ struct Args {
     /// Which kernels; may be given more than once [default: all that this machine can run]
     #[arg(long, value_name = "KERNEL")]
     kernel: Vec<Kernel>,
+
+    /// Hold another OCI runtime to the tests of the OCI command line, beside final-runtime, on this
+    /// kernel alone; may be given more than once
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["package", "kernel", "strict", "install"])]
+    runtime: Vec<PathBuf>,
 
     /// Fail if a test ran on no kernel
     #[arg(long)]
@@ -107,25 +114,37 @@ fn main() -> ExitCode {
 
 /// Whether all is well.
 fn run(args: &Args) -> Result<bool> {
-    let kernels = match &args.kernel[..] {
-        [] => vec![Kernel::Host, Kernel::Uml, Kernel::Qemu],
-        chosen => chosen.to_vec(),
-    };
     let mut table = Table::default();
-    print!("{}", Means::look());
-    print!("{}", packages::tools(args.install));
-    let kernels = packages::ready(&kernels, args.install, &mut table);
-    print!("{}", table.left_out());
-    let programs = Programs::build(&args.package, args.filter.clone())?;
-    for kernel in kernels {
-        match kernel {
-            Kernel::Host => host::run(&programs, &mut table)?,
-            Kernel::Uml => uml::UML.run(&programs, &mut table)?,
-            Kernel::Qemu => qemu::QEMU.run(&programs, &mut table)?,
+    match &args.runtime[..] {
+        [] => kernels(args, &mut table)?,
+        others => {
+            runtimes::run(others, args.filter.clone(), &mut table)?;
+            print!("\n{}", table.differences());
         }
     }
     println!("\n{table}");
     table.write(&args.report)?;
     println!("written to {}", args.report.display());
     Ok(table.passed() && (!args.strict || table.complete()))
+}
+
+/// Every test on each kernel.
+fn kernels(args: &Args, table: &mut Table) -> Result<()> {
+    let kernels = match &args.kernel[..] {
+        [] => vec![Kernel::Host, Kernel::Uml, Kernel::Qemu],
+        chosen => chosen.to_vec(),
+    };
+    print!("{}", Means::look());
+    print!("{}", packages::tools(args.install));
+    let kernels = packages::ready(&kernels, args.install, table);
+    print!("{}", table.left_out());
+    let programs = Programs::build(&args.package, None, args.filter.clone())?;
+    for kernel in kernels {
+        match kernel {
+            Kernel::Host => host::run(&programs, table)?,
+            Kernel::Uml => uml::UML.run(&programs, table)?,
+            Kernel::Qemu => qemu::QEMU.run(&programs, table)?,
+        }
+    }
+    Ok(())
 }

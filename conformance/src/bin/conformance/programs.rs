@@ -45,13 +45,18 @@ pub struct Programs {
 }
 
 impl Programs {
-    /// Has cargo build those of these packages, or all if there are none.
-    pub fn build(packages: &[String], filter: Option<String>) -> Result<Self> {
+    /// Has cargo build those of these packages, or all if there are none; of each all, or one alone.
+    pub fn build(
+        packages: &[String],
+        target: Option<&str>,
+        filter: Option<String>,
+    ) -> Result<Self> {
         let all = packages.is_empty();
         let mut cargo = cargo();
         cargo.args(["test", "--no-run", "--message-format=json-render-diagnostics"]);
         cargo.args(all.then_some("--workspace"));
         cargo.args(packages.iter().map(|package| format!("--package={package}")));
+        cargo.args(target.map(|name| format!("--test={name}")));
         let built = cargo.stderr(Stdio::inherit()).output().context("running cargo")?;
         if !built.status.success() {
             bail!("cargo could not build the tests");

@@ -88,6 +88,23 @@ impl Table {
         nowhere
     }
 
+    /// A line for each test that did not pass in every column: how it went in each.
+    pub fn differences(&self) -> String {
+        let word = |verdict: Option<&Verdict>| match verdict {
+            Some(Verdict::Passed) => "passed",
+            Some(Verdict::Failed(_)) => "FAILED",
+            Some(Verdict::NotRun(_)) | None => "-",
+        };
+        let mut text = String::new();
+        for ((_, test), by_kernel) in &self.tests {
+            let words: Vec<_> = self.kernels.iter().map(|one| word(by_kernel.get(one))).collect();
+            if words.contains(&"FAILED") {
+                text += &format!("{test:<60}  {}\n", words.join("  "));
+            }
+        }
+        text
+    }
+
     fn count(&self, is: impl Fn(&Verdict) -> bool) -> usize {
         self.tests.values().flat_map(BTreeMap::values).filter(|verdict| is(verdict)).count()
     }
@@ -267,5 +284,6 @@ mod tests {
         assert!(table.markdown().contains("\n| p: `a` | no v2 | passed |  |\n"));
         assert!(table.junit().contains("<failure>x &lt; y</failure>"));
         assert!(table.to_string().ends_with("1 passed, 1 failed, 0 skipped"));
+        assert_eq!(table.differences(), format!("{:<60}  -  -  FAILED\n", "b"));
     }
 }
