@@ -120,7 +120,16 @@ pub(super) fn set_up(user_namespace: bool) -> Result<()> {
         write("gid_map", format!("0 {group} 1"))?;
     }
     private_mounts()?;
+    no_forwarding();
     loopback_up()
+}
+
+/// A new network namespace forwards packets if the machine does, as one that has Docker does.
+fn no_forwarding() {
+    for file in ["ipv4/ip_forward", "ipv6/conf/all/forwarding"] {
+        // Where /proc/sys cannot be written to, what the machine does is what there is.
+        let _ = fs::write(format!("/proc/sys/net/{file}"), "0");
+    }
 }
 
 /// Mounts from here on are this namespace's alone, and `/run` is empty but for the name servers.
