@@ -5,15 +5,13 @@
 
 use std::{
     fs::{self, File},
-    io::Write,
     os::{
-        fd::{AsFd, AsRawFd, OwnedFd},
+        fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
         unix::fs::MetadataExt,
     },
     path::{Component, Path, PathBuf},
 };
 
-use super::namespaces::NEWTIME;
 use anyhow::{Context, Result, ensure};
 use nix::{
     errno::Errno,
@@ -21,7 +19,9 @@ use nix::{
     sys::prctl,
     unistd::{Gid, Pid, Uid, setresgid, setresuid},
 };
-use step07::{Explain, Hierarchy, Layer, Version, sh, signals::send};
+use step07::{Door, Explain, Files, Hierarchy, Layer, Version, sh, signals::send};
+
+use super::namespaces::NEWTIME;
 
 /// The namespaces, by their names in `/proc/PID/ns`.
 const NAMESPACES: [(&str, CloneFlags); 8] = [
@@ -48,7 +48,8 @@ pub struct Join {
 
 struct Prepared {
     namespaces: CloneFlags,
-    cgroups: Vec<(String, File)>,
+    doors: Vec<Door>,
+    nursery: Option<File>,
 }
 
 impl Join {
@@ -83,11 +84,16 @@ impl Layer for Join {
 
     fn prepare(&mut self, _explain: &Explain) -> Result<()> {
         let namespaces = self.foreign_namespaces()?;
-        let cgroups = open_cgroups(self.pid, &self.below)?;
+        let (doors, nursery) = groups(self.pid, &self.below)?;
         // All that was found by the number was the container's if it has not ended by now.
         send(self.pidfd.as_fd(), 0).context("looking after the container")?;
-        self.prepared = Some(Prepared { namespaces, cgroups });
+        self.prepared = Some(Prepared { namespaces, doors, nursery });
         Ok(())
+    }
+
+    /// The group of v2: to be born there spares the wait that joining it takes.
+    fn born_into(&self) -> Option<BorrowedFd<'_>> {
+        self.prepared.as_ref()?.nursery.as_ref().map(AsFd::as_fd)
     }
 
     fn joins(&self) -> bool {
@@ -97,14 +103,11 @@ impl Layer for Join {
     // ANCHOR: join-enter
     fn join(&mut self, explain: &Explain) -> Result<()> {
         let prepared = self.prepared.as_mut().context("was not prepared")?;
-        let Prepared { namespaces, cgroups } = prepared;
+        let Prepared { namespaces, doors, .. } = prepared;
         // From the next line on the container's processes could look into this one, which still
         // holds the runtime's memory and descriptors (CVE-2016-9962).
         prctl::set_dumpable(false).context("hiding from the container's processes")?;
-        for (file, open) in cgroups {
-            let (shell, doing) = (format!("echo 0 > {file}"), format!("joining {file}"));
-            explain.act(shell, doing, || open.write_all(b"0"))?;
-        }
+        doors.iter_mut().try_for_each(|door| door.enter(explain))?;
         let pid = self.pid.to_string();
         explain.act(
             sh(["nsenter", "--all", "--target", &pid]),
@@ -134,29 +137,25 @@ pub fn become_root(explain: &Explain) -> Result<()> {
     explain.act("setpriv --reuid 0 --regid 0", "becoming root in there", set)
 }
 
-/// The files that let a process into the groups of process `pid`, opened while this process still
-/// sees the host's. A thread's file (`tasks`) where there is one: it spares the wait that moving
-/// all threads of a process takes. Groups that this process is in already are left out: an
-/// ordinary user's container may be in the user's own.
-fn open_cgroups(pid: Pid, below: &[(Option<String>, PathBuf)]) -> Result<Vec<(String, File)>> {
+/// The doors to the groups of process `pid`, opened while this process still sees the host's, and
+/// the directory of the one of v2. Groups that this process is in already are left out: an ordinary
+/// user's container may be in the user's own.
+fn groups(pid: Pid, below: &[(Option<String>, PathBuf)]) -> Result<(Vec<Door>, Option<File>)> {
     let own: Vec<_> = Hierarchy::all()?.into_iter().map(|hierarchy| hierarchy.own).collect();
-    let mut open = Vec::new();
+    let (mut doors, mut nursery) = (Vec::new(), None);
     for hierarchy in Hierarchy::of(&pid.to_string())? {
-        let file = match hierarchy.version {
-            Version::V1 => "tasks",
-            Version::V2 => "cgroup.procs",
-        };
         let here = |(of, _): &&(Option<String>, _)| {
             of.as_ref().is_none_or(|of| hierarchy.has(of) || of.is_empty())
         };
         let below = below.iter().rfind(here).map_or(Path::new(""), |(_, path)| path);
-        let (false, Some(group)) = (own.contains(&hierarchy.own), hierarchy.own) else { continue };
-        let file = group.join(below).join(file);
-        let doing = || format!("opening {}", file.display());
-        let opened = File::options().write(true).open(&file).with_context(doing)?;
-        open.push((file.display().to_string(), opened));
+        let (false, Some(group)) = (own.contains(&hierarchy.own), &hierarchy.own) else { continue };
+        let files = Files { version: hierarchy.version, dir: group.join(below) };
+        if files.version == Version::V2 {
+            nursery = File::open(&files.dir).ok(); // the door says what is wrong with it
+        }
+        doors.push(Door::open(&files)?);
     }
-    Ok(open)
+    Ok((doors, nursery))
 }
 
 /// `[CONTROLLER:]PATH`, a path that leads no way but down.
