@@ -149,7 +149,12 @@ fn an_init_that_is_killed_takes_all_along(sandbox: &Sandbox) -> Result<()> {
 fn what_cannot_be_executed_is_told_through_init_too(sandbox: &Sandbox) -> Result<()> {
     for (_, run) in both(sandbox) {
         let line = run.args(["--", "no-such-command"]).output()?.error_line(127)?;
-        expect::contains("the line", &line, "step02: exec: no-such-command: executable file not found in PATH", "")?;
+        expect::contains(
+            "the line",
+            &line,
+            "step02: exec: no-such-command: executable file not found in PATH",
+            "",
+        )?;
     }
     for (_, run) in both(sandbox) {
         let line = run.args(["--", "/etc"]).output()?.error_line(126)?;

@@ -47,6 +47,7 @@ pub fn kernel_dir() -> PathBuf {
 }
 
 fn machine(programs: &Programs, mut plan: Plan) -> Result<Command> {
+    plan.workspace = Some(std::env::current_dir()?);
     let modules = only_entry(&kernel_dir().join("lib/modules"), "")?;
     plan.modules = modules::in_order(&modules)?;
 
