@@ -33,7 +33,8 @@ fn main() -> ExitCode {
 fn told(error: &clap::Error) -> anyhow::Result<u8> {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            error.print().map(|()| 0).map_err(Into::into)
+            let _ = error.print(); // `--help | head` is no error
+            Ok(0)
         }
         _ => Err(Failure::new(125, one_line(error)).into()),
     }

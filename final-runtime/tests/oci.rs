@@ -103,6 +103,7 @@ conformance::checkpoint! {
     // commands.rs
     exec_ends_as_its_command_does: [Root],
     exec_is_as_its_flags_say: [Root],
+    exec_has_a_session_keyring_if_the_container_has: [Root, Other(ours)],
     exec_goes_on_in_the_background: [Root],
     containers_are_listed: [Root],
     a_terminal_goes_to_the_engine: [Root],

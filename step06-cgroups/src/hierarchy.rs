@@ -171,7 +171,7 @@ impl<'a> Mount<'a> {
 }
 
 /// Mountinfo writes blanks, newlines and backslashes as a backslash and three octal digits.
-fn unescape(field: &str) -> PathBuf {
+pub fn unescape(field: &str) -> PathBuf {
     let mut bytes = Vec::new();
     let mut rest = field.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {

@@ -87,7 +87,7 @@ pub use files::Files;
 pub use freezer::Freezer;
 pub use group::{Group, Place};
 pub use group_path::GroupPath;
-pub use hierarchy::{Hierarchy, Version};
+pub use hierarchy::{Hierarchy, Version, unescape};
 pub use hugetlb::{HugePages, HugeTlb};
 pub use io::{Io, Rate, Weight};
 pub use limits::Limits;

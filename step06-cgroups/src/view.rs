@@ -41,7 +41,8 @@ pub fn names(hierarchy: &Hierarchy) -> Vec<&str> {
     }
 }
 
-fn mount(hierarchy: &Hierarchy, target: &str) -> MountPoint {
+/// What a container sees of one hierarchy: from within a cgroup namespace its own groups.
+pub fn mount(hierarchy: &Hierarchy, target: &str) -> MountPoint {
     let safe = format!("ro,{SAFE}");
     match hierarchy.version {
         Version::V2 => MountPoint::new("cgroup2", target, &safe),

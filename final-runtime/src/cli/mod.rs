@@ -39,7 +39,10 @@ use crate::{storage::Choice, store::Store};
 
 /// Run containers: six namespaces, control groups, a union file system.
 #[derive(Parser)]
-#[command(name = "final-runtime", bin_name = "final-runtime", version, max_term_width = 100)]
+#[command(name = "final-runtime", bin_name = "final-runtime", version = oci::VERSION, max_term_width = 100,
+    after_help = "Of containers that are made of bundles it has runc's verbs too: create, start, state, kill,\n\
+                  delete, run --bundle, exec, ps, list, pause, resume, update, events, spec, features.\n\
+                  See `final-runtime create --help` and so on.")]
 pub struct Cli {
     /// Where containers and images are kept [default: /var/lib/final-runtime, or in your home]
     #[arg(long, global = true, value_name = "DIR")]

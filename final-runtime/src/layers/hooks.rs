@@ -28,7 +28,7 @@ use nix::{
 };
 use step07::{Explain, Layer, clone::pidfd_open, sh};
 
-use crate::spec::{Hook, State, Status};
+use crate::spec::{Hook, State};
 
 /// The hooks of one moment.
 #[derive(Clone, Debug)]
@@ -99,13 +99,6 @@ impl Moment {
             let at = || format!("hooks.{}[{number}]: {}", self.name, hook.path.display());
             hook.call(state).with_context(at)
         })
-    }
-}
-
-impl State {
-    /// The same at another moment.
-    pub fn at(&self, status: Status) -> Self {
-        Self { status, ..self.clone() }
     }
 }
 

@@ -5,9 +5,7 @@
 //! mount_namespaces(7), "Shared subtrees".
 
 use std::{
-    ffi::OsString,
     fs,
-    os::unix::ffi::OsStringExt,
     path::{Path, PathBuf},
 };
 
@@ -18,7 +16,7 @@ use nix::{
     sched::CloneFlags,
     sys::stat::Mode,
 };
-use step07::{Explain, Layer, mount_api::mount_id, sh};
+use step07::{Explain, Layer, mount_api::mount_id, sh, unescape};
 
 use crate::spec::Propagation;
 
@@ -85,37 +83,4 @@ fn mount_point(path: &Path) -> Result<PathBuf> {
         (words.next() == Some(&id)).then(|| words.nth(3).map(unescape))?
     });
     found.context("it is in no mount")
-}
-
-/// Spaces and the like stand there as `\040`.
-fn unescape(text: &str) -> PathBuf {
-    let mut bytes = Vec::new();
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let digits = after.get(..3).filter(|_| *first == b'\\');
-        let number = digits.and_then(|digits| std::str::from_utf8(digits).ok());
-        match number.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[3..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
-    }
-    OsString::from_vec(bytes).into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_mount_point_is_read_as_it_is_written() {
-        assert_eq!(unescape("/a"), Path::new("/a"));
-        assert_eq!(unescape("/a\\040b\\134c"), Path::new("/a b\\c"));
-        assert_eq!(unescape("/a\\9"), Path::new("/a\\9"));
-    }
 }

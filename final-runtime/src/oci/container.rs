@@ -15,7 +15,7 @@ use crate::{
         lock::is_locked,
         record::{birth, load},
     },
-    spec::{Config, Resources, State, Status, VERSION},
+    spec::{Config, Resources, State, Status},
 };
 
 /// One container.
@@ -67,16 +67,7 @@ impl Container {
 
     /// The same with what else is told of it.
     pub fn state(&self) -> Result<State> {
-        let status = self.status()?;
-        let pid = if status == Status::Stopped { 0 } else { self.record.pid };
-        Ok(State {
-            oci_version: VERSION.into(),
-            id: self.record.id.clone(),
-            status,
-            pid,
-            bundle: self.record.bundle.clone(),
-            annotations: self.config()?.annotations,
-        })
+        Ok(self.record.state(&self.config()?, self.status()?))
     }
 
     /// Whether its first process is there.

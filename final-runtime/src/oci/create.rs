@@ -107,6 +107,7 @@ pub fn make(root: &Root, id: &str, create: &Create) -> Result<Made> {
         owner: getuid().as_raw(),
         pid: 0,
         birth: 0,
+        keyring: !create.asked.no_new_keyring,
         groups: Vec::new(),
     };
     match try_make(&place, &mut record, &config, create, console.as_ref()) {

@@ -105,7 +105,7 @@ impl Exec {
         made.stack.top(Habits {
             umask: self.process.user.umask,
             personality: linux.personality.clone(),
-            keyring: Some(stack::keyring(&target.record.id)),
+            keyring: stack::keyring(&target.record),
         });
         let own_user = linux.namespace(NamespaceKind::User).is_some();
         stack::identity(&mut made.stack, &self.process, own_user, seccomp)?;

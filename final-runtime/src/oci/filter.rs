@@ -5,7 +5,7 @@ use anyhow::Context;
 use super::record::Record;
 use crate::{
     layers::seccomp::{Seccomp, container_process_state},
-    spec::{Config, State, Status, VERSION},
+    spec::{Config, State, Status},
 };
 
 /// The layer, if the configuration asks for a filter; `status` is the container's meanwhile.
@@ -16,14 +16,7 @@ pub fn layer(
     status: Status,
 ) -> Option<Seccomp> {
     let spec = config.linux.as_ref()?.seccomp.clone()?;
-    let state = State {
-        oci_version: VERSION.into(),
-        id: record.id.clone(),
-        status,
-        pid: record.pid,
-        bundle: record.bundle.clone(),
-        annotations: config.annotations.clone(),
-    };
+    let state = record.state(config, status);
     let mut seccomp = Seccomp::new(spec.clone(), no_new_privs);
     seccomp.tell_agent(move |pid| {
         let first = if state.pid == 0 { pid.as_raw() } else { state.pid };

@@ -3,9 +3,8 @@
 //! Two named pipes in the container's state directory. The container's first process has both open
 //! since before it was born, and reads `start`, which holds it until somebody writes there. Then it
 //! executes the command; the kernel closes its ends, and whoever waits for `answer` reads the end of
-//! file, or before that why nothing came of it. No path leads from within the container to the pipes,
-//! and while it waits nobody else has it by a name that the host's abstract sockets would have. See
-//! fifo(7).
+//! file, or before that why nothing came of it. From within the container no path leads to the pipes,
+//! as an abstract socket's name would. See fifo(7).
 
 use std::{
     fs::{File, OpenOptions},

@@ -3,12 +3,13 @@
 //! See "Control groups" in config-linux.md of the OCI runtime specification. A path is below the
 //! root of each hierarchy; with systemd it is `SLICE:PREFIX:NAME`, and the group is a scope.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use step07::{
     Cgroup, CgroupManager, Group, GroupPath, Hierarchy, MountPoint, Source, Version,
-    mount_api::Attributes, view::names,
+    mount_api::Attributes,
+    view::{self, names},
 };
 
 use super::limits;
@@ -71,44 +72,48 @@ fn scope(path: &str, id: &str) -> Result<(Option<GroupPath>, String)> {
 }
 
 /// What a container finds at `/sys/fs/cgroup`, or wherever a mount of type `cgroup` is asked for: its
-/// own groups, bound from where they are. (A new mount of a cgroup file system shows the same within
+/// own groups, bound from where they are; from systemd it is a new mount. (A new mount of a cgroup file system shows the same within
 /// a cgroup namespace, and all of the host's without; and it takes milliseconds.)
 pub fn mounts(mount: &Mount, cgroup: &Cgroup) -> Result<Vec<MountPoint>> {
     let all = Hierarchy::all().context("cgroup")?;
     let parent = cgroup.parent.clone().unwrap_or_default();
     let options = mount.options.join(",");
-    let at = |source: Source, target: &Path| {
-        let mut point = MountPoint::bind("", target);
+    let point = |one: &Hierarchy, target: &Path| {
+        let mut point = match (cgroup.manager, one.top()) {
+            (CgroupManager::Cgroupfs, Some(top)) => bind(parent.of(&top, &cgroup.id), target),
+            // Nobody may make groups: the container stays in the caller's.
+            (CgroupManager::Cgroupfs, None) => {
+                bind(one.own.clone().unwrap_or_else(|| one.mount_point.clone()), target)
+            }
+            // Where systemd will have put it nobody knows yet.
+            _ => view::mount(one, &target.to_string_lossy()),
+        };
         point.options(&options);
-        (point.source, point.attributes.recursive) = (source, false);
         point
-    };
-    let bound = |one: &Hierarchy, target: &Path| match (one.top(), cgroup.manager) {
-        (Some(top), CgroupManager::Cgroupfs) => {
-            at(Source::Bind { path: parent.of(&top, &cgroup.id), recursive: false }, target)
-        }
-        // Its own is had from systemd, or is the caller's: where that is, only the kernel knows.
-        (top, _) => {
-            let path = one.own.clone().or(top).unwrap_or_else(|| one.mount_point.clone());
-            at(Source::Bind { path, recursive: false }, target)
-        }
     };
     let target = mount.destination.as_path();
     match &all[..] {
         [] => Ok(Vec::new()),
-        [only] if only.version == Version::V2 => Ok(vec![bound(only, target)]),
+        [only] if only.version == Version::V2 => Ok(vec![point(only, target)]),
         many => {
             let mut points = vec![
                 MountPoint::new("tmpfs", target, "nosuid,nodev,noexec,mode=755").named("cgroup"),
             ];
             for one in many {
                 for name in names(one) {
-                    points.push(bound(one, &target.join(name)));
+                    points.push(point(one, &target.join(name)));
                 }
             }
             Ok(points)
         }
     }
+}
+
+/// Of one group and what is below it, but of no other file system that is mounted there.
+fn bind(path: PathBuf, target: &Path) -> MountPoint {
+    let mut point = MountPoint::bind("", target);
+    (point.source, point.attributes.recursive) = (Source::Bind { path, recursive: false }, false);
+    point
 }
 
 /// Whether what is mounted there is not to be written to.

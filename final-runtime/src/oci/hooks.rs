@@ -16,20 +16,8 @@ use step07::Explain;
 use super::record::Record;
 use crate::{
     layers::hooks::{Inside, Moment, Outside},
-    spec::{Config, Hook, State, Status, VERSION},
+    spec::{Config, Hook, Status},
 };
-
-/// What hooks are told of a container, but for its process.
-pub fn state(config: &Config, record: &Record, status: Status) -> State {
-    State {
-        oci_version: VERSION.into(),
-        id: record.id.clone(),
-        status,
-        pid: if status == Status::Stopped { 0 } else { record.pid },
-        bundle: record.bundle.clone(),
-        annotations: config.annotations.clone(),
-    }
-}
 
 /// The layer for those that are called on the host while the container is made.
 pub fn outside(config: &Config, record: &Record) -> Option<Outside> {
@@ -38,26 +26,26 @@ pub fn outside(config: &Config, record: &Record) -> Option<Outside> {
         .into_iter()
         .filter_map(|(name, hooks)| moment(name, hooks))
         .collect();
-    let state = state(config, record, Status::Creating);
+    let state = record.state(config, Status::Creating);
     (!moments.is_empty()).then_some(Outside { moments, state })
 }
 
 /// The layer for those that are called in the container while it is made.
 pub fn while_made(config: &Config, record: &Record) -> Option<Inside> {
     let moment = moment("createContainer", &config.hooks.create_container)?;
-    Some(Inside { moment, state: state(config, record, Status::Creating) })
+    Some(Inside { moment, state: record.state(config, Status::Creating) })
 }
 
 /// The layer for those that are called in it when it is started.
 pub fn while_started(config: &Config, record: &Record) -> Option<Inside> {
     let moment = moment("startContainer", &config.hooks.start_container)?;
-    Some(Inside { moment, state: state(config, record, Status::Created) })
+    Some(Inside { moment, state: record.state(config, Status::Created) })
 }
 
 /// Calls those that follow its start.
 pub fn after_start(config: &Config, record: &Record, explain: &Explain) -> anyhow::Result<()> {
     match moment("poststart", &config.hooks.poststart) {
-        Some(moment) => moment.call(&state(config, record, Status::Running), explain),
+        Some(moment) => moment.call(&record.state(config, Status::Running), explain),
         None => Ok(()),
     }
 }
@@ -65,7 +53,7 @@ pub fn after_start(config: &Config, record: &Record, explain: &Explain) -> anyho
 /// Calls those that follow its end.
 pub fn after_end(config: &Config, record: &Record, explain: &Explain) {
     let Some(moment) = moment("poststop", &config.hooks.poststop) else { return };
-    for error in moment.call_each(&state(config, record, Status::Stopped), explain) {
+    for error in moment.call_each(&record.state(config, Status::Stopped), explain) {
         warn(&format!("{error:#}"));
     }
 }

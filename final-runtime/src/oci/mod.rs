@@ -22,6 +22,7 @@
 //! | `record.rs` | `record.json` |
 //! | `gate.rs` | the gate between `create` and `start` |
 //! | `stack.rs` | the layers that a configuration asks for |
+//! | `capabilities.rs` | who its command is, and what that may do |
 //! | `mounts.rs` | its mounts |
 //! | `groups.rs` `limits.rs` | its control group, and what that holds it to |
 //! | `filter.rs` | its filter of system calls |
@@ -32,6 +33,7 @@
 //! | `container.rs` | a container that is there: its status, its process |
 //! | `console.rs` | handing a terminal to an engine |
 
+mod capabilities;
 mod console;
 mod container;
 mod create;

@@ -85,6 +85,11 @@ impl Root {
         }
     }
 
+    /// Whether a container of this id is written down.
+    pub fn has(&self, id: &str) -> bool {
+        self.dir(id).is_ok_and(|dir| dir.join("record.json").exists())
+    }
+
     /// The place of a container that exists.
     pub fn find(&self, id: &str) -> Result<PathBuf> {
         let dir = self.dir(id)?;

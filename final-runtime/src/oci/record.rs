@@ -6,7 +6,10 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use step07::{Group, Place, Version};
 
-use crate::lifecycle::record::{Keep, load, save};
+use crate::{
+    lifecycle::record::{Keep, load, save},
+    spec::{Config, State, Status, VERSION},
+};
 
 // ANCHOR: oci-record
 /// What is written down of a container: before anything is made where its groups will be, and when it
@@ -25,6 +28,8 @@ pub struct Record {
     pub pid: i32,
     /// When that began (see `lifecycle/record.rs`); 0 if it has ended at once.
     pub birth: u64,
+    /// Whether it has a session keyring of its own.
+    pub keyring: bool,
     /// Its group in each hierarchy.
     pub groups: Vec<GroupPlace>,
 }
@@ -41,6 +46,18 @@ pub struct GroupPlace {
 }
 
 impl Record {
+    /// What is told of the container, which was made by `config` and is at this point of its life.
+    pub fn state(&self, config: &Config, status: Status) -> State {
+        State {
+            oci_version: VERSION.into(),
+            id: self.id.clone(),
+            status,
+            pid: if status == Status::Stopped { 0 } else { self.pid },
+            bundle: self.bundle.clone(),
+            annotations: config.annotations.clone(),
+        }
+    }
+
     /// Reads the one in `dir`.
     pub fn load(dir: &std::path::Path) -> Result<Self> {
         load(&dir.join("record.json"))

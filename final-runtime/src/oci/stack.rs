@@ -24,16 +24,12 @@
 
 use anyhow::{Context, Result, ensure};
 use step07::{
-    Cap, CapSet, CapSets, Capabilities, Cgroup, Container, Explain, IdMaps, Ipc, Mount,
-    PidNamespace, Process, Stack, UserNamespace, Userns, Uts,
+    Cgroup, Container, Explain, IdMaps, Ipc, Mount, PidNamespace, Process, Stack, UserNamespace,
+    Userns, Uts,
 };
 
 use super::{
-    filter,
-    gate::StartGate,
-    groups, home,
-    hooks::{self, warn},
-    mounts, namespaces,
+    capabilities::capabilities, filter, gate::StartGate, groups, home, hooks, mounts, namespaces,
     record::Record,
 };
 use crate::{
@@ -135,18 +131,17 @@ pub fn container(
     if let Some(policy) = &linux.memory_policy {
         stack.top(MemoryPolicy::new(policy)?);
     }
-    let keyring = (!asked.no_new_keyring).then(|| keyring(&record.id));
     let umask = process.user.umask.or(Some(0o022));
-    stack.top(Habits { umask, personality: linux.personality.clone(), keyring });
+    stack.top(Habits { umask, personality: linux.personality.clone(), keyring: keyring(record) });
     let own_user = linux.namespace(NamespaceKind::User).is_some();
     let seccomp = filter::layer(config, record, process.no_new_privileges, Status::Creating);
     identity(stack, process, own_user, seccomp)?;
     Ok(container)
 }
 
-/// The name of a container's session keyring.
-pub fn keyring(id: &str) -> String {
-    format!("_ses.{id}")
+/// The name of a container's session keyring, if it has one of its own.
+pub fn keyring(record: &Record) -> Option<String> {
+    record.keyring.then(|| format!("_ses.{}", record.id))
 }
 
 /// The gate, and what comes after it.
@@ -319,7 +314,7 @@ impl Files {
 }
 
 /// A command as step 1 has it.
-pub fn command(process: &crate::spec::Process, preserve_fds: u32) -> Process {
+pub fn command(process: &spec::Process, preserve_fds: u32) -> Process {
     let mut command = Process::new(process.args.iter().map(Into::into).collect());
     command.env.clear();
     for variable in &process.env {
@@ -336,56 +331,4 @@ fn user(linux: &Linux) -> UserNamespace {
         gid: mounts::ranges(&linux.gid_mappings),
     };
     UserNamespace::new(Userns::Maps(maps))
-}
-
-/// Who the command is, and what it may do. What nobody can give it is left out, and told: in a user
-/// namespace of its own that is nothing, elsewhere what the runtime itself has not.
-fn capabilities(process: &spec::Process, own_user: bool) -> Result<Capabilities> {
-    let user = &process.user;
-    let sets = match &process.capabilities {
-        None => CapSets::current()?,
-        Some(asked) => {
-            let can = if own_user { CapSet::known() } else { CapSets::current()?.permitted };
-            cap_sets(asked, can)
-        }
-    };
-    Ok(Capabilities {
-        user: step07::User { uid: user.uid, gid: user.gid, groups: user.additional_gids.clone() },
-        sets,
-        no_new_privs: process.no_new_privileges,
-    })
-}
-
-fn cap_sets(asked: &spec::Capabilities, can: CapSet) -> CapSets {
-    let all = [
-        ("bounding", &asked.bounding),
-        ("effective", &asked.effective),
-        ("inheritable", &asked.inheritable),
-        ("permitted", &asked.permitted),
-        ("ambient", &asked.ambient),
-    ];
-    let mut left_out: Vec<&String> = Vec::new();
-    let [bounding, effective, inheritable, permitted, ambient] = all.map(|(_, names)| {
-        let mut set = CapSet::EMPTY;
-        for name in names {
-            match name.parse::<Cap>().ok().filter(|cap| can.has(*cap)) {
-                Some(cap) => set = set.or([cap].into_iter().collect()),
-                None if left_out.contains(&name) => {}
-                None => left_out.push(name),
-            }
-        }
-        set
-    });
-    if !left_out.is_empty() {
-        let names: Vec<_> = left_out.iter().map(|name| name.as_str()).collect();
-        warn(&format!("process.capabilities: not to be had here: {}", names.join(", ")));
-    }
-    // The kernel lets nothing be effective that is not permitted, nor ambient that is not both
-    // permitted and inheritable.
-    let kept = ambient.and(permitted).and(inheritable);
-    if kept != ambient {
-        let lost = ambient.without(kept);
-        warn(&format!("process.capabilities.ambient: not permitted and inheritable: {lost}"));
-    }
-    CapSets { effective: effective.and(permitted), permitted, inheritable, bounding, ambient: kept }
 }

@@ -1,10 +1,10 @@
 //! `start`: the gate is opened, and the first process becomes the command.
 
+use std::os::fd::AsFd;
+
 use anyhow::{Context, Result, bail};
 use nix::unistd::Pid;
 use step07::{Explain, clone::pidfd_open, signals::send};
-
-use std::os::fd::AsFd;
 
 use super::{
     container::Container,

@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use conformance::{Outcome, Rootfs, Run, Running, Sandbox};
+use conformance::{Outcome, Rootfs, Run, Running, Sandbox, expect};
 
 /// The runtime that they are to drive.
 pub const RUNTIME: &str = env!("CARGO_BIN_EXE_final-runtime");
@@ -60,6 +60,27 @@ impl<'a> Engine<'a> {
         self.behind.push(running);
         outcome.success()?;
         Ok(outcome.stdout().trim_end().to_string())
+    }
+
+    /// Has the engine do with a container that runs what podman and Docker have the same words for.
+    pub fn drives(&self, name: &str) -> Result<()> {
+        let said = self.says(&["exec", name, "/bin/probe", "echo", "within"])?;
+        expect::equal("what exec says", &said, "within", "")?;
+        self.outcome(&["exec", name, "/bin/probe", "exit", "9"])?.code(9)?;
+        for (verb, status) in [("pause", "paused"), ("unpause", "running")] {
+            self.says(&[verb, name])?;
+            let now = self.says(&["inspect", "--format={{.State.Status}}", name])?;
+            expect::equal("its status", &now, status, verb)?;
+        }
+        Ok(())
+    }
+
+    /// Has it end and remove one whose command is `probe trap`.
+    pub fn ends(&self, name: &str) -> Result<()> {
+        self.says(&["stop", "--time=10", name])?;
+        let code = self.says(&["inspect", "--format={{.State.ExitCode}}", name])?;
+        expect::equal("its exit code", &code, "55", "probe trap")?;
+        self.says(&["rm", name]).map(drop)
     }
 
     /// Calls again and again until what it prints is as wanted.

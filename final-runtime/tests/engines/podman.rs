@@ -68,20 +68,10 @@ pub fn podman_drives_one_in_the_background(sandbox: &Sandbox) -> Result<()> {
     let words = run(sandbox, &["--detach", "--name=one", IMAGE, "/bin/probe", "trap"]);
     engine.leaves(&strs(&words))?;
     engine.until(&["logs", "one"], |text| text == "ready")?;
-    let said = engine.says(&["exec", "one", "/bin/probe", "echo", "within"])?;
-    expect::equal("what exec says", &said, "within", "")?;
-    engine.outcome(&["exec", "one", "/bin/probe", "exit", "9"])?.code(9)?;
-    let status = ["inspect", "--format={{.State.Status}}", "one"];
-    engine.says(&["pause", "one"])?;
-    expect::equal("its status", &engine.says(&status)?, "paused", "")?;
-    engine.says(&["unpause", "one"])?;
-    expect::equal("its status", &engine.says(&status)?, "running", "")?;
+    engine.drives("one")?;
     let stats = engine.says(&["stats", "--no-stream", "--format={{.PIDs}}", "one"])?;
     expect::equal("its processes", &stats, "1", "")?;
-    engine.says(&["stop", "--time=10", "one"])?;
-    let code = engine.says(&["inspect", "--format={{.State.ExitCode}}", "one"])?;
-    expect::equal("its exit code", &code, "55", "probe trap")?;
-    engine.says(&["rm", "one"])?;
+    engine.ends("one")?;
     engine.behind.clear();
     clear(sandbox)
 }

@@ -36,6 +36,20 @@ pub fn exec_ends_as_its_command_does(sandbox: &Sandbox) -> Result<()> {
     bundle.delete()
 }
 
+pub fn exec_has_a_session_keyring_if_the_container_has(sandbox: &Sandbox) -> Result<()> {
+    for (flags, own) in [(&[][..], true), (&["--no-new-keyring"][..], false)] {
+        let bundle = sleeper(sandbox)?;
+        let _running = bundle.create(flags)?;
+        bundle.said("start", &[])?;
+        let exec = bundle.verb(&["--explain", "exec", &bundle.id, "/bin/probe", "exit", "0"]);
+        let told = exec.output()?.stderr();
+        let joins = told.contains("keyctl session");
+        expect::that("that a keyring is joined", joins == own, &told, "keyctl(2)")?;
+        bundle.delete()?;
+    }
+    Ok(())
+}
+
 pub fn exec_is_as_its_flags_say(sandbox: &Sandbox) -> Result<()> {
     let bundle = sleeper(sandbox)?;
     let _running = bundle.start()?;

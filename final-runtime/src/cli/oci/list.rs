@@ -1,9 +1,8 @@
 //! `list`: the containers of bundles.
 
-use anyhow::{Context, Result, bail};
-use nix::unistd::{Uid, User};
+use anyhow::{Result, bail};
 
-use super::{Global, print};
+use super::{Global, described, print};
 use crate::{cli::table, oci::Container};
 
 /// List the containers of bundles
@@ -46,14 +45,4 @@ impl Args {
             other => bail!("list: --format {other:?}: expected table or json"),
         }
     }
-}
-
-fn described(container: &Container) -> Result<serde_json::Value> {
-    let mut state = serde_json::to_value(container.state()?).context("list")?;
-    state["rootfs"] = container.rootfs()?.display().to_string().into();
-    state["created"] = container.record.created.clone().into();
-    let uid = Uid::from_raw(container.record.owner);
-    let name = User::from_uid(uid).ok().flatten().map(|user| user.name);
-    state["owner"] = name.unwrap_or_else(|| format!("#{uid}")).into();
-    Ok(state)
 }

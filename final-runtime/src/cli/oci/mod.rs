@@ -21,10 +21,14 @@ mod start;
 mod state;
 mod update;
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{
+    ffi::{OsStr, OsString},
+    path::PathBuf,
+};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
+use nix::unistd::{Uid, User};
 use step07::Failure;
 
 use crate::oci::{Container, Root, default_root};
@@ -43,7 +47,7 @@ pub struct Cli {
 }
 
 /// What engines look for after the name: the version of the specification.
-const VERSION: &str = concat!("version ", env!("CARGO_PKG_VERSION"), "\nspec: 1.3.0");
+pub const VERSION: &str = concat!("version ", env!("CARGO_PKG_VERSION"), "\nspec: 1.3.0");
 
 /// What holds for every verb.
 #[derive(clap::Args)]
@@ -68,9 +72,10 @@ pub struct Global {
     #[arg(long, global = true)]
     systemd_cgroup: bool,
 
-    /// Whether control groups that may not be made are done without: true, false or auto
+    /// For `spec`: a container of an ordinary user's. The other verbs see themselves what their
+    /// caller may do
     #[arg(long, global = true, value_name = "WHETHER", default_value = "auto",
-        num_args = 0..=1, default_missing_value = "true")]
+        num_args = 0..=1, default_missing_value = "true", value_parser = ["true", "false", "auto"])]
     rootless: String,
 
     /// Tell each act on the kernel as the shell command that would do the same
@@ -121,10 +126,38 @@ impl Verb {
     }
 }
 
+/// A container's state, with what runc tells besides and engines read.
+fn described(container: &Container) -> Result<serde_json::Value> {
+    let mut state = serde_json::to_value(container.state()?).context("state")?;
+    state["rootfs"] = container.rootfs()?.display().to_string().into();
+    state["created"] = container.record.created.clone().into();
+    let uid = Uid::from_raw(container.record.owner);
+    let name = User::from_uid(uid).ok().flatten().map(|user| user.name);
+    state["owner"] = name.unwrap_or_else(|| format!("#{uid}")).into();
+    Ok(state)
+}
+
 /// Prints JSON.
 fn print(value: &serde_json::Value) -> Result<u8> {
     println!("{value:#}");
     Ok(0)
+}
+
+/// The flags before a verb, on either command line, that have a value.
+const WITH_VALUE: [&str; 6] =
+    ["--root", "--log", "--log-format", "--rootless", "--storage-driver", "--storage-opt"];
+
+/// The first word that is neither a flag nor the value of one.
+fn verb(args: &[OsString]) -> Option<&OsStr> {
+    let mut words = args.iter().skip(1);
+    while let Some(word) = words.next() {
+        match word.to_str() {
+            Some(flag) if WITH_VALUE.contains(&flag) => drop(words.next()),
+            Some(flag) if flag.starts_with('-') => {}
+            _ => return Some(word),
+        }
+    }
+    None
 }
 
 /// The verbs that only an OCI runtime has.
@@ -134,14 +167,13 @@ const OWN: [&str; 9] =
 impl Cli {
     /// What the arguments mean on this command line; `None`: they are meant for the other.
     pub fn of(args: &[OsString]) -> Option<Result<Self, clap::Error>> {
-        let has = |words: &[&str]| args.iter().any(|arg| words.iter().any(|word| arg == word));
         let cli = Self::try_parse_from(args);
         match &cli {
             // Which verb it was is not told by an error.
-            Err(_) => has(&OWN).then_some(cli),
+            Err(_) => OWN.iter().any(|own| verb(args) == Some(own.as_ref())).then_some(cli),
             Ok(Self { verb: Verb::Run(run), .. }) => run.names_a_bundle().then_some(cli),
             Ok(Self { verb, global }) => match verb.of_both() {
-                Some(id) => global.root().find(id).is_ok().then_some(cli),
+                Some(id) => global.root().has(id).then_some(cli),
                 None => Some(cli),
             },
         }
@@ -172,5 +204,34 @@ impl Cli {
             log.error(&format!("{error:#}"));
             Failure::code_of(&error)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether these words are meant for this command line, and whether they are right.
+    fn of(words: &str) -> Option<bool> {
+        let args: Vec<_> = words.split(' ').map(OsString::from).collect();
+        Cli::of(&args).map(|cli| cli.is_ok())
+    }
+
+    #[test]
+    fn the_verb_says_which_command_line_is_meant() {
+        assert_eq!(of("final-runtime --root /none state one"), Some(true));
+        assert_eq!(of("final-runtime --log start state"), Some(false));
+        assert_eq!(of("final-runtime create"), Some(false));
+        assert_eq!(of("final-runtime run --bundle /b one"), Some(true));
+        // Of an image, a command that is called as a verb is.
+        assert_eq!(of("final-runtime run base state"), None);
+        assert_eq!(of("final-runtime --root /none exec one list"), None);
+        assert_eq!(of("final-runtime --storage-driver start images"), None);
+        assert_eq!(of("final-runtime --help"), None);
+    }
+
+    #[test]
+    fn the_version_is_that_of_the_specification_too() {
+        assert!(VERSION.ends_with(&format!("spec: {}", crate::spec::VERSION)));
     }
 }

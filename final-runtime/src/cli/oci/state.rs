@@ -1,8 +1,8 @@
 //! `state`: what is to be told of a container.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use super::{Global, print};
+use super::{Global, described, print};
 
 /// Print a container's state as JSON
 #[derive(clap::Args)]
@@ -13,13 +13,6 @@ pub struct Args {
 
 impl Args {
     pub fn run(self, global: &Global) -> Result<u8> {
-        let container = global.container(&self.id)?;
-        let mut state = serde_json::to_value(container.state()?).context("state")?;
-        // Not the specification's; but engines read what runc adds.
-        let rootfs = container.rootfs()?;
-        state["rootfs"] = rootfs.display().to_string().into();
-        state["created"] = container.record.created.clone().into();
-        state["owner"] = "".into();
-        print(&state)
+        print(&described(&global.container(&self.id)?)?)
     }
 }
