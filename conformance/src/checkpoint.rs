@@ -3,14 +3,20 @@
 //! Tests are plain functions, listed once at the end of the file by [`checkpoint!`]. One that is
 //! forgotten there is dead code, of which the compiler warns.
 //!
+//! A failure of a test that is the checkpoint of an exercise names the exercise: see `exercise.rs`.
+//!
 //! [`checkpoint!`]: crate::checkpoint!
 
-use std::process::ExitCode;
+use std::{
+    any::Any,
+    panic::{self, AssertUnwindSafe},
+    process::ExitCode,
+};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
-use crate::{Need, Sandbox, sandbox};
+use crate::{Need, Sandbox, exercise, sandbox};
 
 /// Lists the tests of a file, each with what it needs beyond a sandbox, and is the file's `main`.
 ///
@@ -38,7 +44,11 @@ macro_rules! tests {
     ($($test:ident $(: [$($need:expr),* $(,)?])?),+ $(,)?) => {{
         #[allow(unused_imports)]
         use $crate::Need::*;
-        vec![$($crate::checkpoint::Test::new(stringify!($test), $test, &[$($($need),*)?]),)+]
+        // Both are those of the file that this stands in, in which the exercises are looked for.
+        let here = (env!("CARGO_MANIFEST_DIR"), env!("CARGO_CRATE_NAME"));
+        vec![$(
+            $crate::checkpoint::Test::new(stringify!($test), $test, &[$($($need),*)?]).of(here),
+        )+]
     }};
 }
 
@@ -47,13 +57,21 @@ pub struct Test {
     name: &'static str,
     needs: Vec<Need>,
     body: Box<dyn FnOnce() -> Result<()> + Send>,
+    of: (&'static str, &'static str),
 }
 
 impl Test {
     /// A test of this name, with what it needs.
     pub fn new<Kind>(name: &'static str, body: impl Body<Kind>, needs: &[Need]) -> Self {
         let (body, implied) = body.into_parts();
-        Self { name, needs: implied.iter().chain(needs).copied().collect(), body }
+        let needs = implied.iter().chain(needs).copied().collect();
+        Self { name, needs, body, of: ("", "") }
+    }
+
+    /// Of the package in this folder, and of this test program. [`tests!`](crate::tests!) knows.
+    #[must_use]
+    pub fn of(self, package: (&'static str, &'static str)) -> Self {
+        Self { of: package, ..self }
     }
 
     fn missing(&self) -> Option<String> {
@@ -69,11 +87,22 @@ impl Test {
             if let Some(reason) = self.missing() {
                 return Ok(Completion::ignored_with(reason));
             }
-            (self.body)().map_err(|error| Failed::from(format!("{error:#}")))?;
+            let (folder, program) = self.of;
+            exercise::begin();
+            let result = panic::catch_unwind(AssertUnwindSafe(self.body));
+            let result = result.unwrap_or_else(|panic| Err(anyhow!("{}", message(&*panic))));
+            let told = |error| exercise::tell(folder, program, name, format!("{error:#}"));
+            result.map_err(|error| Failed::from(told(error)))?;
             Ok(Completion::Completed)
         };
         Trial::ignorable_test(name, run).with_ignored_flag(ignored)
     }
+}
+
+fn message(panic: &dyn Any) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    format!("panicked: {}", text.unwrap_or("no message"))
 }
 
 /// A function that can be a test: with or without a [`Sandbox`].
@@ -110,13 +139,23 @@ pub fn one_at_a_time(tests: Vec<Test>) -> ExitCode {
     run(tests, |arguments| Arguments { test_threads: Some(1), ..arguments })
 }
 
+/// An environment variable with the names of the only tests to run, separated by commas: on a command
+/// line there is room for one.
+pub const CHOSEN: &str = "CONFORMANCE_TESTS";
+
 fn run(tests: Vec<Test>, ask: fn(Arguments) -> Arguments) -> ExitCode {
     if let Some(code) = sandbox::helper() {
         return code;
     }
     tell_insta_where_the_workspace_is();
     let arguments = ask(Arguments::from_args());
-    let trials = tests.into_iter().map(|test| test.into_trial(arguments.list)).collect();
+    let chosen = std::env::var(CHOSEN).ok();
+    let chosen = |test: &Test| match &chosen {
+        Some(names) => names.split(',').any(|name| name == test.name),
+        None => true,
+    };
+    let tests = tests.into_iter().filter(chosen);
+    let trials = tests.map(|test| test.into_trial(arguments.list)).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 

@@ -4,6 +4,7 @@
 //! | file | subject |
 //! | --- | --- |
 //! | `checkpoint.rs` | a file of tests with declared needs, and its `main` |
+//! | `exercise.rs` | the exercises of a step, and which of them a failure is about |
 //! | `need.rs` | what a test may need of the machine, and whether it is there |
 //! | `sandbox/` | private namespaces for a test, and the processes that hold and mind them |
 //! | `run/` | running a program in a sandbox: arguments, time limit, signals |
@@ -36,6 +37,7 @@
 mod binary;
 pub mod checkpoint;
 mod disk;
+mod exercise;
 pub mod expect;
 mod machine;
 mod need;
@@ -49,6 +51,7 @@ mod traces;
 
 pub use binary::binary;
 pub use disk::Disk;
+pub use exercise::Exercise;
 pub use machine::{Machine, Trees};
 pub use need::Need;
 pub use outcome::{End, Outcome};

@@ -15,7 +15,7 @@ use anyhow::{Context, Result, bail};
 use nix::{sys::signal::Signal, unistd::Pid};
 
 use super::{Run, patience, stream::Stream};
-use crate::{End, Outcome, process::descendants, sandbox::Said};
+use crate::{End, Outcome, exercise, process::descendants, sandbox::Said};
 
 /// A program that runs. It is killed with all its descendants when this is dropped.
 #[derive(Debug)]
@@ -171,6 +171,12 @@ impl Running {
         })
     }
 
+    /// A blank of an exercise, if it ran into one, is told on one of its streams.
+    fn look_for_blanks(&self) {
+        exercise::heard(&self.stderr.text());
+        exercise::heard(&self.stdout.text()); // that of a terminal is all that there is
+    }
+
     /// The minder's next word, if it comes in time.
     fn hear(&mut self) -> Result<Said> {
         let left = self.deadline.saturating_duration_since(Instant::now());
@@ -199,6 +205,7 @@ impl Drop for Running {
         self.stdin = None;
         let _ = self.socket.get_ref().shutdown(std::net::Shutdown::Both);
         let _ = self.minder.wait();
+        self.look_for_blanks();
     }
 }
 
