@@ -19,7 +19,7 @@ s/>In the host's tree of groups the runtime stays in its own group; the containe
 s/>the host’s tree of groups</>宿主机的控制组树</
 s/>the runtime</>运行时</g
 s/>the cgroup namespace: 0f3a… is its \/</>cgroup 命名空间：0f3a… 是它的 \/</
-s/>host: mkdir, echo LIMIT &#160; container: join, unshare --cgroup &#160; host: rmdir</>宿主机：mkdir、echo LIMIT \&#160; 容器：加入、unshare --cgroup \&#160; 宿主机：rmdir</
+s/>host: mkdir, echo LIMIT &#160; container: join, unshare --cgroup &#160; host: rmdir</>宿主机：mkdir、写入限额 \&#160; 容器：加入、unshare \&#160; 宿主机：rmdir</
 # ids.svg
 s/>Two numbers for one user</>一个用户，两个号码</
 s/>With the map 0 1000 1 and 1 100000 65536, root inside is user 1000 outside, users 1 to 65536 inside are 100000 to 165535 outside\. Root of the host, 0, has no number inside: it is shown as 65534\.</>映射为 0 1000 1 和 1 100000 65536 时，里面的 root 是外面的用户 1000，里面的用户 1 到 65536 是外面的 100000 到 165535。宿主机的 root，即 0，在里面没有号码，显示为 65534。</
@@ -75,7 +75,7 @@ s/>The test starts two helpers: the holder keeps a private mount, network, UTS a
 s/>checkpoint</>检查点</g
 s/>compares before and after: traces\?</>比较前后：有没有痕迹？</
 s/>minder</>照看者</g
-s/>a leash: nothing outlives it</>一根绳子：什么都不会留下</
+s/>a leash: nothing outlives it</>一根牵绳：没有谁比它活得更久</
 s/>sandbox: mounts, \/run, network, names</>沙箱：挂载、\/run、网络、名字</
 s/>what do I see\?</>我看到什么？</
 s/>what is refused\?</>什么被拒绝？</
