@@ -66,6 +66,7 @@ fn raw(
     exit_signal: i32,
     group: Option<BorrowedFd>,
 ) -> nix::Result<Option<Child>> {
+    // ANCHOR: exercise-1-6
     let mut pidfd: RawFd = -1;
     let flags = flags.bits() | libc::CLONE_PIDFD;
     // SAFETY: `clone_args` is a plain structure of integers, for which zero means "not used".
@@ -88,6 +89,7 @@ fn raw(
             pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) },
         })),
     }
+    // ANCHOR_END: exercise-1-6
 }
 
 /// A descriptor of a process that has a number already. See pidfd_open(2).

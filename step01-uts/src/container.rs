@@ -12,7 +12,7 @@ use nix::{
 use crate::{
     Explain, Process, Side, Stack, Status, child,
     clone::{Child, clone3},
-    report::{self, Report},
+    report::{self, Opener, Reader, Report},
     signals::{self, Signals},
 };
 
@@ -115,41 +115,70 @@ impl Container {
 
     fn try_start(&mut self, signals: &Signals) -> Result<Child> {
         self.recover()?;
-        for layer in self.stack.layers() {
-            let explain = self.explain.at(Side::Host, layer.name());
-            layer.prepare(&explain).context(layer.name())?;
-        }
-
+        self.prepare()?;
+        // ANCHOR: exercise-1-8
         let (gate, opener) = report::gate()?;
         let (mut reports, reporter) = report::pipe()?;
-        let explain = self.explain.at(Side::Host, "namespaces");
-        let joins = self.stack.joins();
-        let namespaces = if joins { CloneFlags::empty() } else { self.stack.namespaces() };
-        let Some(child) = clone3(&explain, namespaces, self.stack.born_into())? else {
+        let Some(child) = self.fork()? else {
             drop((opener, reports)); // the host's ends
             child::main(self, signals, gate, reporter)
         };
         drop((gate, reporter)); // the child's ends
-        let mut born = Unfinished(Some(child));
-        if joins && let Report::Reborn(pid) = reports.next()? {
-            born = Unfinished(Some(Child::adopt(pid)?));
-        }
+        let born = self.first_process(child, &mut reports)?;
+        self.attach(born.pid())?;
+        opener.open()?;
+        self.meet(born.pid(), &mut reports, &opener)?;
+        Ok(born.finish())
+        // ANCHOR_END: exercise-1-8
+    }
 
-        let pid = born.pid();
+    fn prepare(&mut self) -> Result<()> {
         for layer in self.stack.layers() {
             let explain = self.explain.at(Side::Host, layer.name());
-            layer.attach(&explain, pid).context(layer.name())?;
+            layer.prepare(&explain).context(layer.name())?;
         }
-        opener.open()?;
+        Ok(())
+    }
+
+    /// Like fork(2) it returns twice: `None` is the child.
+    fn fork(&self) -> Result<Option<Child>> {
+        let explain = self.explain.at(Side::Host, "namespaces");
+        let joins = self.stack.joins();
+        let namespaces = if joins { CloneFlags::empty() } else { self.stack.namespaces() };
+        clone3(&explain, namespaces, self.stack.born_into())
+    }
+
+    /// The child itself or, where layers join namespaces, the one that it leaves its place to.
+    fn first_process(&self, child: Child, reports: &mut Reader) -> Result<Unfinished> {
+        let born = Unfinished(Some(child));
+        if self.stack.joins()
+            && let Report::Reborn(pid) = reports.next()?
+        {
+            return Ok(Unfinished(Some(Child::adopt(pid)?)));
+        }
+        Ok(born)
+    }
+
+    fn attach(&mut self, child: Pid) -> Result<()> {
+        for layer in self.stack.layers() {
+            let explain = self.explain.at(Side::Host, layer.name());
+            layer.attach(&explain, child).context(layer.name())?;
+        }
+        Ok(())
+    }
+
+    /// Reads what the child reports until it is made or has failed. Each time that it waits, the next
+    /// layer that wants to meets it.
+    fn meet(&mut self, child: Pid, reports: &mut Reader, gate: &Opener) -> Result<()> {
         let mut meeting = self.stack.layers().filter(|layer| layer.meets());
         while let Report::Waits = reports.next()? {
             if let Some(layer) = meeting.next() {
                 let explain = self.explain.at(Side::Host, layer.name());
-                layer.meet(&explain, pid).context(layer.name())?;
+                layer.meet(&explain, child).context(layer.name())?;
             }
-            opener.open()?;
+            gate.open()?;
         }
-        Ok(born.finish())
+        Ok(())
     }
     // ANCHOR_END: driver
 
@@ -179,14 +208,16 @@ impl Container {
             drop(Unfinished(Some(child)));
             signals
         });
+        // ANCHOR: exercise-1-7
         let mut result = Ok(());
         for layer in self.stack.layers().rev() {
             let explain = self.explain.at(Side::Host, layer.name());
             let released = layer.release(&explain).context(layer.name());
             result = result.and(released);
         }
-        drop(signals);
+        drop(signals); // what was held back may end this process now
         result
+        // ANCHOR_END: exercise-1-7
     }
 }
 

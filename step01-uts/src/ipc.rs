@@ -20,6 +20,8 @@ impl Layer for Ipc {
     }
 
     fn namespaces(&self) -> CloneFlags {
+        // ANCHOR: exercise-1-1
         CloneFlags::CLONE_NEWIPC
+        // ANCHOR_END: exercise-1-1
     }
 }

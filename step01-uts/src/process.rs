@@ -108,12 +108,14 @@ impl Command {
     /// Becomes the command. Returns only if that fails, with exit code 126 if it cannot be executed.
     /// `seal` is done when nothing is left to do but the one system call.
     pub fn exec(&self, explain: &Explain, seal: impl FnOnce() -> Result<(), Failure>) -> Failure {
+        // ANCHOR: exercise-1-5
         explain.say(format_args!("exec {}", self.shown));
         if let Err(failure) = close_doors(self.preserve_fds).and_then(|()| seal()) {
             return failure;
         }
         let Err(errno) = execve(&self.path, &self.args, &self.env);
         refusal(&self.program, errno)
+        // ANCHOR_END: exercise-1-5
     }
     // ANCHOR_END: exec-seal
 }
@@ -155,21 +157,26 @@ fn executable(file: &Path) -> bool {
 
 /// Why execve(2) refused, in words that say what to mend.
 fn refusal(program: &Path, errno: Errno) -> Failure {
-    let name = program.display();
+    let why = match errno {
+        Errno::ENOENT if program.exists() => {
+            "its interpreter or dynamic loader is missing in the container".into()
+        }
+        Errno::ENOENT => "no such file or directory".into(),
+        Errno::EACCES if program.is_dir() => "is a directory".into(),
+        Errno::ENOEXEC => "not a program for this machine (ENOEXEC)".into(),
+        errno => format!("cannot be executed: {errno}"),
+    };
+    Failure::new(exit_code(errno), format!("exec: {}: {why}", program.display()))
+}
+
+/// What a shell would exit with: whether the command is not there, or is there and cannot be executed.
+fn exit_code(errno: Errno) -> u8 {
+    // ANCHOR: exercise-1-4
     match errno {
-        Errno::ENOENT if program.exists() => Failure::new(
-            127,
-            format!("exec: {name}: its interpreter or dynamic loader is missing in the container"),
-        ),
-        Errno::ENOENT => Failure::new(127, format!("exec: {name}: no such file or directory")),
-        Errno::EACCES if program.is_dir() => {
-            Failure::new(126, format!("exec: {name}: is a directory"))
-        }
-        Errno::ENOEXEC => {
-            Failure::new(126, format!("exec: {name}: not a program for this machine (ENOEXEC)"))
-        }
-        errno => Failure::new(126, format!("exec: {name}: cannot be executed: {errno}")),
+        Errno::ENOENT => 127,
+        _ => 126,
     }
+    // ANCHOR_END: exercise-1-4
 }
 
 fn c_strings(all: impl IntoIterator<Item = Vec<u8>>) -> Result<Vec<CString>, Failure> {

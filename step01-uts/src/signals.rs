@@ -28,10 +28,12 @@ pub enum Status {
 impl Status {
     /// The exit code that a shell would report: 0–255, or 128+N for signal N.
     pub fn code(self) -> u8 {
+        // ANCHOR: exercise-1-3
         match self {
             Self::Exited(code) => code,
             Self::Killed(signal) => u8::try_from(128 + signal).unwrap_or(255),
         }
+        // ANCHOR_END: exercise-1-3
     }
 
     /// What waitid(2) tells; `None` while the process has not ended.

@@ -29,6 +29,7 @@ impl Layer for Uts {
     }
 
     fn enter(&mut self, explain: &Explain) -> Result<()> {
+        // ANCHOR: exercise-1-2
         if let Some(name) = &self.hostname {
             explain.act(
                 sh(["hostname", name]),
@@ -44,6 +45,7 @@ impl Layer for Uts {
             )?;
         }
         Ok(())
+        // ANCHOR_END: exercise-1-2
     }
 }
 // ANCHOR_END: uts-layer

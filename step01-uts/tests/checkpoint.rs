@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 #[path = "checkpoint/command.rs"]
 mod command;
+#[path = "checkpoint/driver.rs"]
+mod driver;
 #[path = "checkpoint/end.rs"]
 mod end;
 #[path = "checkpoint/errors.rs"]
@@ -17,7 +19,13 @@ mod scene;
 mod words;
 
 fn main() -> ExitCode {
-    let tests =
-        [command::tests(), end::tests(), errors::tests(), namespaces::tests(), words::tests()];
+    let tests = [
+        command::tests(),
+        driver::tests(),
+        end::tests(),
+        errors::tests(),
+        namespaces::tests(),
+        words::tests(),
+    ];
     conformance::checkpoint::main(tests.into_iter().flatten().collect())
 }

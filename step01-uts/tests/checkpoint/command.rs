@@ -26,6 +26,11 @@ pub fn tests() -> Vec<Test> {
 fn arguments_arrive_byte_for_byte(sandbox: &Sandbox) -> Result<()> {
     let odd = std::ffi::OsStr::from_bytes(b"\xff\xfe");
     let words = ["", " ", "--", "-x", "--hostname", "a'b\"c\\", "\n", "é"];
+    // The first word is the program's own name, and echo's arguments begin with the second.
+    let echo = step01(sandbox).args(["--", "/bin/echo", "first", "second"]).output()?;
+    let seen = echo.success()?.stdout();
+    expect::equal("what echo got as its arguments", &seen, "first second\n", EXEC)?;
+
     let run = step01(sandbox).probe(["report", "args", "hostname"]);
     let plain = run.output()?.json()?;
     expect::equal(

@@ -2,7 +2,7 @@
 
 use std::{thread, time::Duration};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use conformance::{End, Sandbox, checkpoint::Test, expect};
 use nix::sys::signal::{Signal, kill};
 
@@ -11,6 +11,7 @@ use super::scene::{SIGNALS, step01};
 pub fn tests() -> Vec<Test> {
     conformance::tests! {
         every_exit_code_passes_through,
+        the_commands_exit_code_may_be_one_of_the_runtimes,
         death_by_signal_n_is_exit_code_128_plus_n,
         a_core_dump_is_death_by_signal_too,
         a_caller_that_ignores_its_children_still_gets_the_exit_code,
@@ -24,18 +25,28 @@ pub fn tests() -> Vec<Test> {
 }
 
 fn every_exit_code_passes_through(sandbox: &Sandbox) -> Result<()> {
-    for code in 0..=255 {
-        let outcome = step01(sandbox).probe(["exit", &code.to_string()]).output()?;
-        outcome.code(code)?;
-        expect::equal("what the runtime says of it", &outcome.stderr(), "", "exit_group(2)")?;
-    }
-    Ok(())
+    (0..=255).try_for_each(|code| passes_through(sandbox, code))
+}
+
+fn the_commands_exit_code_may_be_one_of_the_runtimes(sandbox: &Sandbox) -> Result<()> {
+    [0, 1, 125, 126, 127, 128, 137, 255]
+        .into_iter()
+        .try_for_each(|code| passes_through(sandbox, code))
+}
+
+fn passes_through(sandbox: &Sandbox, code: i32) -> Result<()> {
+    let outcome = step01(sandbox).probe(["exit", &code.to_string()]).output()?;
+    outcome.code(code).with_context(|| format!("the command has called exit({code})"))?;
+    expect::equal("what the runtime says of it", &outcome.stderr(), "", "exit_group(2)")
 }
 
 fn death_by_signal_n_is_exit_code_128_plus_n(sandbox: &Sandbox) -> Result<()> {
     for signal in [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 24, 31, 34, 40, 64] {
         let words = ["exec", "/bin/sh", "-c", &format!("ulimit -c 0; kill -{signal} $$")];
-        step01(sandbox).probe(words).output()?.code(128 + signal)?;
+        let outcome = step01(sandbox).probe(words).output()?;
+        outcome
+            .code(128 + signal)
+            .with_context(|| format!("the command was killed by signal {signal}"))?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::os::unix::{ffi::OsStrExt, fs::PermissionsExt};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use conformance::{Sandbox, checkpoint::Test, expect, unprivileged};
 
 use super::scene::{EXEC, UTS, step01};
@@ -10,6 +10,7 @@ use super::scene::{EXEC, UTS, step01};
 pub fn tests() -> Vec<Test> {
     conformance::tests! {
         what_cannot_be_executed_is_told_in_one_line,
+        exit_codes_tell_what_is_missing_from_what_cannot_be_executed,
         bad_flags_are_told_in_one_line,
         any_other_refusal_is_told_by_its_name,
         the_longest_name_is_taken,
@@ -46,6 +47,21 @@ fn what_cannot_be_executed_is_told_in_one_line(sandbox: &Sandbox) -> Result<()> 
         error_line(sandbox, 126, &["--", "/etc/passwd/below"])?,
     ];
     insta::assert_snapshot!("exec", lines.join("\n"));
+    Ok(())
+}
+
+fn exit_codes_tell_what_is_missing_from_what_cannot_be_executed(sandbox: &Sandbox) -> Result<()> {
+    let file = sandbox.dir().join("no-program");
+    std::fs::write(&file, "")?;
+    for (program, code, why) in [
+        ("/no/such/file", 127, "there is no such file, as a shell says by 127"),
+        ("no-program", 126, "the file may not be executed, which is no 127: it is there"),
+        ("/etc", 126, "a directory is there, and is no program"),
+    ] {
+        let program = sandbox.dir().join(program);
+        let outcome = step01(sandbox).arg("--").arg(program).output()?;
+        outcome.code(code).context(why)?;
+    }
     Ok(())
 }
 

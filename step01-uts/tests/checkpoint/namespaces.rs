@@ -9,8 +9,10 @@ use super::scene::{IPC, UTS, outside, step01};
 pub fn tests() -> Vec<Test> {
     conformance::tests! {
         the_names_are_its_own,
+        each_name_can_be_set_alone,
         without_flags_the_names_are_the_hosts,
         two_namespaces_are_new_and_no_more,
+        the_child_is_born_into_its_namespaces,
         a_name_changed_on_one_side_stays_there,
         ipc_objects_of_the_host_are_not_seen_inside,
         ipc_objects_of_the_container_are_not_seen_outside,
@@ -23,10 +25,30 @@ fn the_names_are_its_own(sandbox: &Sandbox) -> Result<()> {
     expect::equal("the domain name inside", &inside["domainname"], "yard", UTS)
 }
 
+fn each_name_can_be_set_alone(sandbox: &Sandbox) -> Result<()> {
+    let host = outside(sandbox)?;
+    for (flag, set, left) in
+        [("--hostname", "hostname", "domainname"), ("--domainname", "domainname", "hostname")]
+    {
+        let inside = step01(sandbox).args([flag, "alone"]).report()?;
+        expect::equal(
+            &format!("the {set} inside, with {flag} alone,"),
+            &inside[set],
+            "alone",
+            UTS,
+        )?;
+        expect::same(&format!("the {left}, with {flag} alone,"), &inside[left], &host[left], UTS)?;
+    }
+    Ok(())
+}
+
 fn without_flags_the_names_are_the_hosts(sandbox: &Sandbox) -> Result<()> {
     let (host, inside) = (outside(sandbox)?, step01(sandbox).report()?);
-    expect::same("the host name inside", &inside["hostname"], &host["hostname"], UTS)?;
-    expect::same("the domain name inside", &inside["domainname"], &host["domainname"], UTS)
+    for (part, flag) in [("hostname", "--hostname"), ("domainname", "--domainname")] {
+        let what = format!("the {part} inside, without {flag},");
+        expect::same(&what, &inside[part], &host[part], UTS)?;
+    }
+    Ok(())
 }
 
 // ANCHOR: two-namespaces
@@ -43,6 +65,19 @@ fn two_namespaces_are_new_and_no_more(sandbox: &Sandbox) -> Result<()> {
     Ok(())
 }
 // ANCHOR_END: two-namespaces
+
+fn the_child_is_born_into_its_namespaces(sandbox: &Sandbox) -> Result<()> {
+    let waits =
+        "clone3 has to make a child that the host knows by a pidfd, and is told of the end of";
+    let outcome = step01(sandbox).args(["--hostname", "box"]).probe(["report"]).output()?;
+    let (host, inside) = (outside(sandbox)?, outcome.json().context(waits)?);
+    let (host, inside) = (&host["namespaces"], &inside["namespaces"]);
+    for kind in ["uts", "ipc"] {
+        let what = format!("the {kind} namespace that the child was born into");
+        expect::differs(&what, &inside[kind], &host[kind], "clone(2), namespaces(7)")?;
+    }
+    Ok(())
+}
 
 fn a_name_changed_on_one_side_stays_there(sandbox: &Sandbox) -> Result<()> {
     let host = outside(sandbox)?;
@@ -72,7 +107,8 @@ fn ipc_objects_of_the_host_are_not_seen_inside(sandbox: &Sandbox) -> Result<()> 
         sandbox.probe([&format!("{kind}-make"), name]).output()?.success()?;
         let look = step01(sandbox).probe([&format!("{kind}-look"), name]).output()?;
         sandbox.probe([&format!("{kind}-drop"), name]).output()?.success()?;
-        expect::equal(&format!("the host's {kind}"), &look.stdout(), "not there\n", IPC)?;
+        let what = format!("what the container sees of the host's {kind}");
+        expect::equal(&what, &look.success()?.stdout(), "not there\n", IPC)?;
     }
     Ok(())
 }

@@ -1,141 +1,45 @@
 //! The driver: layers are called at their moments, in their order, whatever fails.
 //!
-//! The driver forks, so it is not for a process of many threads as a test harness is. Each test
-//! runs this program again, to play one scene: a container of layers that say where they are, one
-//! of which may fail.
+//! The container is one of layers that say where they are, one of which may fail (`src/bin/scene.rs`).
 
-use std::{process::ExitCode, thread::sleep, time::Duration};
+use std::time::Duration;
 
-use anyhow::{Result, bail};
-use conformance::{Outcome, Sandbox, expect};
-use nix::{
-    errno::Errno,
-    sys::{
-        prctl::set_pdeathsig,
-        signal::{Signal, kill, raise},
-        wait::{WaitPidFlag, waitpid},
-    },
-    unistd::Pid,
-};
-use step01::{Container, Explain, Failure, Layer, Process, Side, Stack};
+use anyhow::{Context, Result};
+use conformance::{Outcome, Run, Sandbox, checkpoint::Test, expect};
+use nix::sys::signal::Signal;
 
 const READ: &str = "step01-uts/src/container.rs, step01-uts/src/layer.rs";
+const SCENE: &str = env!("CARGO_BIN_EXE_scene");
 
-/// A layer that tells each of its hooks, and does `fault`, once, in the hook `at`.
-struct Telling {
-    name: &'static str,
-    at: String,
-    fault: String,
-}
-
-impl Telling {
-    fn tell(&mut self, hook: &str) -> Result<()> {
-        println!("{hook} {}", self.name);
-        if self.at != format!("{hook}-{}", self.name) {
-            return Ok(());
-        }
-        match std::mem::take(&mut self.fault).as_str() {
-            "" => Ok(()),
-            "error" => bail!("making trouble"),
-            "failure" => Err(Failure::new(126, "a failure with a code of its own").into()),
-            "panic" => panic!("in trouble"),
-            "SIGTERM" => Ok(raise(Signal::SIGTERM)?),
-            "SIGKILL" => Ok(raise(Signal::SIGKILL)?),
-            "hang" => loop {
-                sleep(Duration::from_secs(1));
-            },
-            "forget" => Ok(set_pdeathsig(None)?), // as a change of user does
-            fault => bail!("nobody knows the fault {fault}"),
-        }
+pub fn tests() -> Vec<Test> {
+    conformance::tests! {
+        hooks_go_up_and_release_comes_down,
+        the_gate_holds_the_child_until_all_are_attached,
+        an_error_in_prepare_releases_all,
+        an_error_in_attach_releases_all_and_the_child_does_not_enter,
+        an_error_in_enter_comes_back_and_releases_all,
+        an_error_in_release_keeps_no_other_layer,
+        a_panic_in_the_container_is_no_success,
+        a_panic_on_the_host_is_no_success_and_releases_all,
+        a_command_that_is_not_there_releases_all,
+        a_signal_waits_until_the_command_runs,
+        a_signal_does_not_end_the_runtime_before_all_is_released,
+        killed_in_any_hook_no_process_is_left,
+        killed_while_the_child_enters_no_process_is_left,
+        the_wish_to_die_with_the_runtime_outlives_a_change_of_user,
+        descriptors_are_inherited_where_that_is_asked_for,
+        a_reborn_container_is_waited_for,
     }
 }
 
-impl Layer for Telling {
-    fn name(&self) -> &'static str {
-        self.name
-    }
-    fn prepare(&mut self, _: &Explain) -> Result<()> {
-        self.tell("prepare")
-    }
-    fn attach(&mut self, _: &Explain, child: Pid) -> Result<()> {
-        kill(child, None)?; // it lives
-        self.tell("attach")
-    }
-    fn enter(&mut self, _: &Explain) -> Result<()> {
-        self.tell("enter")
-    }
-    fn release(&mut self, _: &Explain) -> Result<()> {
-        self.tell("release")
-    }
-}
-
-/// A layer whose command goes on in a sibling of the container's first process.
-struct Reborn;
-
-impl Layer for Reborn {
-    fn name(&self) -> &'static str {
-        "reborn"
-    }
-    fn joins(&self) -> bool {
-        true
-    }
-    fn join(&mut self, _: &Explain) -> Result<()> {
-        println!("first {}", std::process::id());
-        Ok(())
-    }
-    fn attach(&mut self, _: &Explain, child: Pid) -> Result<()> {
-        println!("attached {child}");
-        Ok(())
-    }
-    fn enter(&mut self, _: &Explain) -> Result<()> {
-        println!("entered");
-        Ok(())
-    }
-    fn meets(&self) -> bool {
-        true
-    }
-    fn meet(&mut self, _: &Explain, child: Pid) -> Result<()> {
-        println!("met {child}");
-        Ok(())
-    }
-}
-
-/// `scene HOOK-LAYER FAULT COMMAND…`, with the layers `low`, `middle` and `high`. A child that is
-/// left, be it a zombie, is told of.
-fn scene(args: Vec<String>) -> ExitCode {
-    let [at, fault, command @ ..] = &args[..] else { return ExitCode::from(99) };
-    let mut stack = Stack::default();
-    if at == "reborn" {
-        stack.bottom(Reborn);
-    }
-    for name in ["low", "middle", "high"] {
-        stack.top(Telling { name, at: at.clone(), fault: fault.clone() });
-    }
-    let mut process = Process::new(command.iter().map(Into::into).collect());
-    process.preserve_fds = u32::from(at == "preserve");
-    let mut container = Container::new(process, Explain::new(false));
-    container.stack = stack;
-    container.when_ended(|stack, explain| {
-        explain.at(Side::Host, "").say("");
-        println!("ended {}", stack.names().join(" "));
-        Ok(())
-    });
-    let result = container.run();
-    if waitpid(None, Some(WaitPidFlag::WNOHANG)) != Err(Errno::ECHILD) {
-        println!("a child is left");
-    }
-    match result {
-        Ok(status) => ExitCode::from(status.code()),
-        Err(error) => {
-            eprintln!("{error:#}");
-            ExitCode::from(Failure::code_of(&error))
-        }
-    }
+/// It does little: one that takes long hangs.
+fn scene(sandbox: &Sandbox) -> Run<'_> {
+    sandbox.run(SCENE).limit(Duration::from_secs(3))
 }
 
 fn play(sandbox: &Sandbox, at: &str, fault: &str) -> Result<Outcome> {
     let command = ["/bin/sh", "-c", "echo command; exit 3"];
-    sandbox.run(std::env::current_exe()?).args(["scene", at, fault]).args(command).output()
+    scene(sandbox).args([at, fault]).args(command).output()
 }
 
 /// What a scene says, hook by hook, in one line.
@@ -153,11 +57,26 @@ const UP_TO_COMMAND: &str = "prepare low, prepare middle, prepare high, \
 const RELEASED: &str = "release high, release middle, release low";
 
 fn hooks_go_up_and_release_comes_down(sandbox: &Sandbox) -> Result<()> {
-    let outcome = play(sandbox, "nowhere", "none")?;
+    let outcome = play(sandbox, "-", "none")?;
     outcome.code(3)?;
     let wanted = format!("{UP_TO_COMMAND}, ended low middle high, {RELEASED}, {RELEASED}");
     // The container is released by `run`, and once more, without harm, when it is dropped.
-    expect::equal("the course of a container", &course(&outcome), wanted, READ)
+    expect::equal(
+        "the order of the hooks, up to the command and down again,",
+        &course(&outcome),
+        wanted,
+        READ,
+    )
+}
+
+fn the_gate_holds_the_child_until_all_are_attached(sandbox: &Sandbox) -> Result<()> {
+    let waits = "if it hangs, the child waits at the gate for the host, or the host for the end of \
+                 the report, which does not end while this process has a writing end of it too";
+    let outcome = play(sandbox, "attach-high", "slow").context(waits)?;
+    outcome.code(3)?;
+    let course = course(&outcome);
+    let held = course.find("attach high") < course.find("enter low");
+    expect::that("the child enters when all layers are attached", held, &course, READ)
 }
 
 /// A fault in a hook ends the container's making, and every layer is released.
@@ -186,16 +105,21 @@ fn an_error_in_attach_releases_all_and_the_child_does_not_enter(sandbox: &Sandbo
 }
 
 fn an_error_in_enter_comes_back_and_releases_all(sandbox: &Sandbox) -> Result<()> {
+    let outcome = play(sandbox, "enter-middle", "error")?;
+    let told = outcome.stderr() == "middle: making trouble\n";
+    expect::that("the host tells the container's error", told, &outcome.to_string(), READ)?;
     let until = UP_TO_COMMAND.replace(", enter high, command", "");
     fails(sandbox, "enter-middle", &until)
 }
 
 fn an_error_in_release_keeps_no_other_layer(sandbox: &Sandbox) -> Result<()> {
     let outcome = play(sandbox, "release-middle", "error")?;
-    outcome.code(125)?;
-    expect::equal("the error", &outcome.stderr(), "middle: making trouble\n", READ)?;
     let wanted = format!("{UP_TO_COMMAND}, ended low middle high, {RELEASED}, {RELEASED}");
-    expect::equal("the course", &course(&outcome), wanted, READ)
+    let what = format!("the course where a release fails ({outcome})");
+    expect::equal(&what, &course(&outcome), wanted, READ)?;
+    let what = format!("the error of a release that failed ({outcome})");
+    expect::equal(&what, &outcome.stderr(), "middle: making trouble\n", READ)?;
+    outcome.code(125).map(drop)
 }
 
 fn a_panic_in_the_container_is_no_success(sandbox: &Sandbox) -> Result<()> {
@@ -215,7 +139,7 @@ fn a_panic_on_the_host_is_no_success_and_releases_all(sandbox: &Sandbox) -> Resu
 }
 
 fn a_command_that_is_not_there_releases_all(sandbox: &Sandbox) -> Result<()> {
-    let run = sandbox.run(std::env::current_exe()?).args(["scene", "nowhere", "none", "/no/such"]);
+    let run = scene(sandbox).args(["-", "none", "/no/such"]);
     let outcome = run.output()?;
     outcome.code(127)?;
     expect::equal(
@@ -230,7 +154,7 @@ fn a_command_that_is_not_there_releases_all(sandbox: &Sandbox) -> Result<()> {
 
 fn a_signal_waits_until_the_command_runs(sandbox: &Sandbox) -> Result<()> {
     for at in ["prepare-low", "attach-high"] {
-        let run = sandbox.run(std::env::current_exe()?).args(["scene", at, "SIGTERM"]);
+        let run = scene(sandbox).args([at, "SIGTERM"]);
         let outcome = run.arg(sandbox.probe_path()).args(["sleep", "10"]).output()?;
         outcome.code(128 + 15)?;
         released(&outcome)?;
@@ -257,7 +181,7 @@ fn killed_in_any_hook_no_process_is_left(sandbox: &Sandbox) -> Result<()> {
 }
 
 fn killed_while_the_child_enters_no_process_is_left(sandbox: &Sandbox) -> Result<()> {
-    let run = sandbox.run(std::env::current_exe()?).args(["scene", "enter-low", "hang", "true"]);
+    let run = scene(sandbox).args(["enter-low", "hang", "true"]);
     let mut running = run.spawn()?;
     while running.line()? != "enter low" {}
     running.signal(Signal::SIGKILL)?;
@@ -265,7 +189,7 @@ fn killed_while_the_child_enters_no_process_is_left(sandbox: &Sandbox) -> Result
 }
 
 fn the_wish_to_die_with_the_runtime_outlives_a_change_of_user(sandbox: &Sandbox) -> Result<()> {
-    let run = sandbox.run(std::env::current_exe()?).args(["scene", "enter-high", "forget"]);
+    let run = scene(sandbox).args(["enter-high", "forget"]);
     let mut running = run.arg(sandbox.probe_path()).args(["sleep", "60"]).spawn()?;
     while running.line()? != "ready" {}
     running.signal(Signal::SIGKILL)?;
@@ -274,7 +198,7 @@ fn the_wish_to_die_with_the_runtime_outlives_a_change_of_user(sandbox: &Sandbox)
 
 fn descriptors_are_inherited_where_that_is_asked_for(sandbox: &Sandbox) -> Result<()> {
     let run = sandbox.run("/bin/sh").args(["-c", "exec \"$@\" 3</etc 4</usr", "sh"]);
-    let run = run.arg(std::env::current_exe()?).args(["scene", "preserve", "none"]);
+    let run = run.arg(SCENE).args(["preserve", "none"]);
     let outcome = run.arg(sandbox.probe_path()).args(["report", "fds"]).output()?;
     outcome.success()?;
     let report = outcome.stdout().lines().find(|line| line.starts_with('{')).map(str::to_string);
@@ -285,8 +209,8 @@ fn descriptors_are_inherited_where_that_is_asked_for(sandbox: &Sandbox) -> Resul
 }
 
 fn a_reborn_container_is_waited_for(sandbox: &Sandbox) -> Result<()> {
-    let words = ["scene", "reborn", "none", "/bin/sh", "-c", "echo second $$; exit 4"];
-    let outcome = sandbox.run(std::env::current_exe()?).args(words).output()?;
+    let words = ["reborn", "none", "/bin/sh", "-c", "echo second $$; exit 4"];
+    let outcome = scene(sandbox).args(words).output()?;
     outcome.code(4)?;
     let number = |word: &str| {
         let text = outcome.stdout();
@@ -306,28 +230,4 @@ fn a_reborn_container_is_waited_for(sandbox: &Sandbox) -> Result<()> {
     let words = text.lines().filter_map(|line| line.split(' ').next());
     let order: Vec<_> = words.filter(|word| own.contains(word)).collect();
     expect::equal("the order", &order[..], own, READ)
-}
-
-fn main() -> ExitCode {
-    let mut args = std::env::args().skip(1);
-    if args.next().as_deref() == Some("scene") {
-        return scene(args.collect());
-    }
-    conformance::checkpoint::main(conformance::tests! {
-        hooks_go_up_and_release_comes_down,
-        an_error_in_prepare_releases_all,
-        an_error_in_attach_releases_all_and_the_child_does_not_enter,
-        an_error_in_enter_comes_back_and_releases_all,
-        an_error_in_release_keeps_no_other_layer,
-        a_panic_in_the_container_is_no_success,
-        a_panic_on_the_host_is_no_success_and_releases_all,
-        a_command_that_is_not_there_releases_all,
-        a_signal_waits_until_the_command_runs,
-        a_signal_does_not_end_the_runtime_before_all_is_released,
-        killed_in_any_hook_no_process_is_left,
-        killed_while_the_child_enters_no_process_is_left,
-        the_wish_to_die_with_the_runtime_outlives_a_change_of_user,
-        descriptors_are_inherited_where_that_is_asked_for,
-        a_reborn_container_is_waited_for,
-    })
 }
