@@ -72,7 +72,7 @@ fn hooks_go_up_and_release_comes_down(sandbox: &Sandbox) -> Result<()> {
 fn the_gate_holds_the_child_until_all_are_attached(sandbox: &Sandbox) -> Result<()> {
     let waits = "if it hangs, the child waits at the gate for the host, or the host for the end of \
                  the report, which does not end while this process has a writing end of it too";
-    let outcome = play(sandbox, "attach-high", "slow").context(waits)?;
+    let outcome = play(sandbox, "attach-low", "slow").context(waits)?;
     outcome.code(3)?;
     let course = course(&outcome);
     let held = course.find("attach high") < course.find("enter low");
