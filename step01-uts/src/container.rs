@@ -148,6 +148,16 @@ impl Container {
         clone3(&explain, namespaces, self.stack.born_into())
     }
 
+    fn attach(&mut self, child: Pid) -> Result<()> {
+        for layer in self.stack.layers() {
+            let explain = self.explain.at(Side::Host, layer.name());
+            layer.attach(&explain, child).context(layer.name())?;
+        }
+        Ok(())
+    }
+
+    // ANCHOR_END: driver
+
     /// The child itself or, where layers join namespaces, the one that it leaves its place to.
     fn first_process(&self, child: Child, reports: &mut Reader) -> Result<Unfinished> {
         let born = Unfinished(Some(child));
@@ -157,14 +167,6 @@ impl Container {
             return Ok(Unfinished(Some(Child::adopt(pid)?)));
         }
         Ok(born)
-    }
-
-    fn attach(&mut self, child: Pid) -> Result<()> {
-        for layer in self.stack.layers() {
-            let explain = self.explain.at(Side::Host, layer.name());
-            layer.attach(&explain, child).context(layer.name())?;
-        }
-        Ok(())
     }
 
     /// Reads what the child reports until it is made or has failed. Each time that it waits, the next
@@ -180,7 +182,6 @@ impl Container {
         }
         Ok(())
     }
-    // ANCHOR_END: driver
 
     /// The first process, from `start` to `release`.
     pub fn running(&self) -> Option<&Running> {
