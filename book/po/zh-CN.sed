@@ -179,3 +179,6 @@ s/^  prepare\(c2, b\)   ──▶ another one does                      └─�
 s/^ROOT\/ID\/config\.json   the configuration, as it was when the container was made$/ROOT\/ID\/config.json   创建容器时的配置/
 s/^        record\.json   where it is$/        record.json   它在哪里/
 s/^        start, answer the gate's two pipes$/        start, answer 闸门的两个管道/
+
+# Answers to exercises
+s/<summary>Solution</<summary>答案</
