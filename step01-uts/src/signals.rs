@@ -131,6 +131,7 @@ pub fn to_pass_on(signal: &siginfo) -> Option<i32> {
 
 /// Waits for the end of the process behind `pidfd`, passing signals on to it.
 pub fn wait(signals: &Signals, pidfd: BorrowedFd) -> Result<Status> {
+    // ANCHOR: exercise-1-9
     loop {
         let mut fds = [
             PollFd::new(pidfd, PollFlags::POLLIN),
@@ -149,6 +150,7 @@ pub fn wait(signals: &Signals, pidfd: BorrowedFd) -> Result<Status> {
             return Ok(status);
         }
     }
+    // ANCHOR_END: exercise-1-9
 }
 
 /// Takes the status of the child behind `pidfd`, if it has ended.

@@ -17,6 +17,7 @@ const NAME: &std::ffi::CStr = c"init";
 
 /// Takes back the command line and the environment, and closes the memory to the container.
 pub(crate) fn hide_runtime(privileged: bool) -> Result<()> {
+    // ANCHOR: exercise-2-6
     let [args, env] = given_at_exec()?;
     set_name(NAME).context("taking init's name")?;
     // SAFETY: these bytes are the ones that the kernel put on the stack for `main`. They are
@@ -33,6 +34,7 @@ pub(crate) fn hide_runtime(privileged: bool) -> Result<()> {
         set_dumpable(false).context("closing init's memory to the container")?;
     }
     Ok(())
+    // ANCHOR_END: exercise-2-6
 }
 
 /// Whether a runtime that is this process can join a container whose init has closed its memory.

@@ -40,6 +40,7 @@ impl Layer for Init {
     fn enter(&mut self, explain: &Explain) -> Result<()> {
         explain.say("tini -- CMD…");
         hide_runtime(self.privileged)?; // before there is anybody who could look
+        // ANCHOR: exercise-2-4
         // SAFETY: this process has one thread.
         match unsafe { fork() }.context("forking the command off")? {
             ForkResult::Child => Ok(()),
@@ -49,12 +50,14 @@ impl Layer for Init {
                 unsafe { libc::_exit(code.into()) }
             }
         }
+        // ANCHOR_END: exercise-2-4
     }
 }
 // ANCHOR_END: init-layer
 
 /// Process 1 until the command ends.
 fn serve(command: Pid) -> Result<Status> {
+    // ANCHOR: exercise-2-5
     close_all_but_stdio();
     let signals = Signals::hold()?;
     loop {
@@ -72,10 +75,12 @@ fn serve(command: Pid) -> Result<Status> {
             }
         }
     }
+    // ANCHOR_END: exercise-2-5
 }
 
 /// Takes the status of everyone who has ended: the command's is returned, orphans' are dropped.
 fn reap(command: Pid) -> Result<Option<Status>> {
+    // ANCHOR: exercise-2-3
     loop {
         match reap_any() {
             Ok(Some((pid, status))) if pid == command => return Ok(Some(status)),
@@ -84,12 +89,15 @@ fn reap(command: Pid) -> Result<Option<Status>> {
             Err(errno) => return Err(errno).context("reaping"),
         }
     }
+    // ANCHOR_END: exercise-2-3
 }
 
 /// kill(2) by number, since nix knows no real-time signals. The command may have ended: no matter.
 fn pass_on(command: Pid, number: i32) {
+    // ANCHOR: exercise-2-2
     // SAFETY: kill(2) takes two numbers.
     unsafe { libc::kill(command.as_raw(), number) };
+    // ANCHOR_END: exercise-2-2
 }
 
 /// Among what is closed is the report pipe, whose end the host waits for.

@@ -17,7 +17,9 @@ impl Layer for PidNamespace {
     }
 
     fn namespaces(&self) -> CloneFlags {
+        // ANCHOR: exercise-2-1
         CloneFlags::CLONE_NEWPID
+        // ANCHOR_END: exercise-2-1
     }
 }
 // ANCHOR_END: pid-layer

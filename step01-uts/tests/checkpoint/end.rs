@@ -63,10 +63,10 @@ fn a_caller_that_ignores_its_children_still_gets_the_exit_code(sandbox: &Sandbox
 
 fn signals_reach_the_command(sandbox: &Sandbox) -> Result<()> {
     for number in [1, 2, 3, 10, 12, 13, 14, 15, 16, 18, 23, 28, 29, 30, 34, 64] {
-        let mut running = step01(sandbox).probe(["trap"]).spawn()?;
+        let mut running = step01(sandbox).probe(["trap"]).limit(Duration::from_secs(5)).spawn()?;
         running.line()?;
         running.signal_number(number)?;
-        let outcome = running.wait()?;
+        let outcome = running.wait().with_context(|| format!("signal {number} to the runtime"))?;
         expect::equal(
             "what arrived",
             &outcome.stdout(),
@@ -97,7 +97,8 @@ fn news_of_the_command_are_not_sent_to_it(sandbox: &Sandbox) -> Result<()> {
     thread::sleep(Duration::from_millis(50));
     kill(command, Signal::SIGCONT)?;
     let outcome = running.wait()?;
-    expect::equal("what arrived", &outcome.stdout(), "ready\n[18]\n", SIGNALS)
+    let what = "what arrived when SIGCONT was sent to the command, and SIGCHLD to the runtime,";
+    expect::equal(what, &outcome.stdout(), "ready\n[18]\n", SIGNALS)
 }
 
 fn the_container_dies_with_its_runtime(sandbox: &Sandbox) -> Result<()> {

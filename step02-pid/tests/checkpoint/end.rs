@@ -2,11 +2,11 @@
 
 use std::{thread::sleep, time::Duration};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use conformance::{End, Sandbox, checkpoint::Test, expect};
 use nix::sys::signal::{Signal, kill};
 
-use super::scene::{INIT, PID, both, container, step02};
+use super::scene::{INIT, LIMIT, PID, both, container, step02};
 
 pub fn tests() -> Vec<Test> {
     conformance::tests! {
@@ -26,8 +26,11 @@ pub fn tests() -> Vec<Test> {
 
 fn exit_codes_pass_through(sandbox: &Sandbox) -> Result<()> {
     for code in [0, 1, 2, 77, 124, 125, 126, 127, 128, 129, 200, 254, 255] {
-        for (_, run) in both(sandbox) {
-            run.probe(["exit", &code.to_string()]).output()?.code(code)?;
+        for (how, run) in both(sandbox) {
+            let outcome = run.probe(["exit", &code.to_string()]).output()?;
+            outcome
+                .code(code)
+                .with_context(|| format!("the command has called exit({code}) {how}"))?;
         }
     }
     Ok(())
@@ -36,7 +39,9 @@ fn exit_codes_pass_through(sandbox: &Sandbox) -> Result<()> {
 fn death_by_signal_n_is_exit_code_128_plus_n(sandbox: &Sandbox) -> Result<()> {
     for signal in [1, 2, 3, 6, 9, 11, 13, 14, 15, 31, 34, 64] {
         let words = ["exec", "/bin/sh", "-c", &format!("ulimit -c 0; kill -{signal} $$")];
-        step02(sandbox).arg("--init").probe(words).output()?.code(128 + signal)?;
+        let outcome = step02(sandbox).arg("--init").probe(words).output()?;
+        let killed = || format!("the command was killed by signal {signal}, with --init");
+        outcome.code(128 + signal).with_context(killed)?;
     }
     Ok(())
 }
@@ -52,10 +57,10 @@ fn process_1_does_not_hear_what_it_has_no_handler_for(sandbox: &Sandbox) -> Resu
 fn signals_reach_the_command(sandbox: &Sandbox) -> Result<()> {
     for number in [1, 2, 3, 10, 12, 15, 18, 28, 34, 64] {
         for (how, run) in both(sandbox) {
-            let mut running = run.probe(["trap"]).spawn()?;
+            let mut running = run.probe(["trap"]).limit(LIMIT).spawn()?;
             running.line()?;
             running.signal_number(number)?;
-            let outcome = running.wait()?;
+            let outcome = running.wait().with_context(|| format!("signal {number}, {how}"))?;
             let wanted = format!("ready\ngot {number}\n");
             expect::equal(&format!("what arrived {how}"), &outcome.stdout(), wanted, INIT)?;
             outcome.code(40 + number)?;
@@ -66,10 +71,11 @@ fn signals_reach_the_command(sandbox: &Sandbox) -> Result<()> {
 
 /// This is what an init is for: `sleep` handles no signal, and as process 1 would hear none.
 fn with_init_a_command_without_handlers_hears_signals(sandbox: &Sandbox) -> Result<()> {
-    let mut running = step02(sandbox).arg("--init").probe(["sleep", "60"]).spawn()?;
+    let mut running = step02(sandbox).arg("--init").probe(["sleep", "60"]).limit(LIMIT).spawn()?;
     running.line()?;
     running.signal(Signal::SIGTERM)?;
-    running.wait()?.code(143)?;
+    let outcome = running.wait().context("SIGTERM to the runtime is to end the command")?;
+    outcome.code(143)?;
 
     let mut running = step02(sandbox).probe(["sleep", "60"]).spawn()?;
     running.line()?;

@@ -1,17 +1,23 @@
 //! Orphans and zombies, and the init that sees to them.
 
-use std::fs;
+use std::{
+    fs,
+    thread::sleep,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result};
 use conformance::{Sandbox, checkpoint::Test, expect};
+use nix::sys::signal::{Signal, kill};
 use serde_json::json;
 
-use super::scene::{INIT, PID, container, step02};
+use super::scene::{INIT, LIMIT, PID, container, step02};
 
 pub fn tests() -> Vec<Test> {
     conformance::tests! {
         a_process_1_that_does_not_wait_is_left_with_zombies,
         init_reaps_orphans,
+        init_reaps_all_who_have_ended_meanwhile,
         init_survives_orphans_that_die_of_any_signal,
         init_cannot_be_killed_from_inside,
         init_passes_on_what_comes_from_inside_too,
@@ -28,15 +34,45 @@ fn a_process_1_that_does_not_wait_is_left_with_zombies(sandbox: &Sandbox) -> Res
 
 fn init_reaps_orphans(sandbox: &Sandbox) -> Result<()> {
     let seen = step02(sandbox).arg("--init").probe(["orphans", "50"]).output()?.json()?;
-    expect::same("zombies", &seen["zombies"], &json!([]), INIT)?;
+    expect::same("the zombies that are left", &seen["zombies"], &json!([]), INIT)?;
     expect::equal("how many orphans became the command's children", &seen["adopted"], 0, INIT)
+}
+
+/// News of children are not counted: of five that end at a time when init does not look, it is told
+/// once.
+fn init_reaps_all_who_have_ended_meanwhile(sandbox: &Sandbox) -> Result<()> {
+    let orphan = ["orphan", "exec", "/bin/sleep", "0.1", "--"];
+    let words = ["seq"].into_iter().chain([orphan; 5].into_iter().flatten());
+    let run = step02(sandbox).arg("--init").probe(words.chain(["sleep", "10"]));
+    let mut running = run.limit(LIMIT).spawn()?;
+    running.line()?;
+    let init = container(&running)?;
+    kill(init, Signal::SIGSTOP)?;
+    sleep(Duration::from_millis(300)); // they end
+    kill(init, Signal::SIGCONT)?;
+    let begun = Instant::now();
+    let mut left = running.descendants().len();
+    while left > 2 && begun.elapsed() < Duration::from_secs(1) {
+        sleep(Duration::from_millis(10));
+        left = running.descendants().len();
+    }
+    running.signal(Signal::SIGTERM)?;
+    running.wait()?.code(143)?;
+    expect::equal(
+        "the number of processes, zombies and all, when five orphans had ended,",
+        &left,
+        2,
+        "wait(2)",
+    )
 }
 
 fn init_survives_orphans_that_die_of_any_signal(sandbox: &Sandbox) -> Result<()> {
     for signal in ["1", "9", "15", "34", "64"] {
         let words = ["seq", "orphan", "signal", signal, "--", "nap", "0.2", "--", "exit", "9"];
         let run = step02(sandbox).arg("--init").probe(words);
-        run.output()?.code(9).with_context(|| format!("an orphan has died of signal {signal}"))?;
+        let died =
+            || format!("an orphan has died of signal {signal}, the command has called exit(9)");
+        run.output()?.code(9).with_context(died)?;
     }
     Ok(())
 }
@@ -54,7 +90,7 @@ fn init_passes_on_what_comes_from_inside_too(sandbox: &Sandbox) -> Result<()> {
 
 fn init_holds_nothing_open_but_the_callers_three(sandbox: &Sandbox) -> Result<()> {
     let mut running =
-        step02(sandbox).arg("--init").descriptor(40).probe(["sleep", "60"]).spawn()?;
+        step02(sandbox).arg("--init").descriptor(40).probe(["sleep", "60"]).limit(LIMIT).spawn()?;
     running.line()?;
     let init = container(&running)?;
     let mut others = Vec::new();
@@ -66,5 +102,10 @@ fn init_holds_nothing_open_but_the_callers_three(sandbox: &Sandbox) -> Result<()
             others.push(target);
         }
     }
-    expect::equal("what else init has open", &others, Vec::<String>::new(), INIT)
+    expect::equal(
+        "what init still has open, such as the report pipe whose end the host waits for,",
+        &others,
+        Vec::<String>::new(),
+        INIT,
+    )
 }

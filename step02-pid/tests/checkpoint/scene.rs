@@ -10,6 +10,9 @@ use serde_json::Value;
 pub const PID: &str = "pid_namespaces(7)";
 pub const INIT: &str = "pid_namespaces(7), \"The namespace init process\"; step02-pid/src/init.rs";
 
+/// How long a command may take that ends as soon as a signal reaches it.
+pub const LIMIT: Duration = Duration::from_secs(5);
+
 pub fn step02(sandbox: &Sandbox) -> Run<'_> {
     sandbox.run(env!("CARGO_BIN_EXE_step02"))
 }

@@ -1,0 +1,11 @@
+// wrong: the first wake-up counts as the end, whatever it was
+// says: of: 
+let mut fds =
+    [PollFd::new(pidfd, PollFlags::POLLIN), PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
+poll(&mut fds, PollTimeout::NONE).context("waiting for the container")?;
+while let Some(signal) = signals.next()? {
+    if let Some(number) = to_pass_on(&signal) {
+        let _ = send(pidfd, number);
+    }
+}
+Ok(reap(pidfd)?.unwrap_or(Status::Exited(0)))
