@@ -1,5 +1,5 @@
 // wrong: the first wake-up counts as the end, whatever it was
-// says: of: 
+// says: what arrived is not as it should be
 let mut fds =
     [PollFd::new(pidfd, PollFlags::POLLIN), PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
 poll(&mut fds, PollTimeout::NONE).context("waiting for the container")?;
