@@ -35,10 +35,14 @@ fn locate(name: &str) -> Result<PathBuf> {
     let Some(cargo) = env::var_os("CARGO") else {
         bail!("{} is missing: build it by `cargo build -p {name}`", path.display());
     };
-    let release = profile.ends_with("release").then_some("--release");
+    let directory = profile.file_name().unwrap_or_default();
+    let name_of_profile = if directory == "debug" { "dev".as_ref() } else { directory };
     let status = Command::new(cargo)
         .args(["build", "--quiet", "-p", name])
-        .args(release)
+        .arg("--profile")
+        .arg(name_of_profile)
+        .arg("--target-dir")
+        .arg(profile.parent().unwrap_or(profile))
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .status()
         .context("running cargo")?;
