@@ -281,6 +281,7 @@ impl Tree {
     }
 
     fn furnish(&self, explain: &Explain, controllers: &[Box<dyn Controller>]) -> Result<()> {
+        // ANCHOR: exercise-6-10
         let here = || controllers.iter().filter(|one| self.hierarchy.lists(one.as_ref()));
         if self.files.version == Version::V2 {
             for dir in [&self.top].into_iter().chain(&self.above) {
@@ -292,6 +293,7 @@ impl Tree {
             here().try_for_each(|one| one.furnish(explain, &files))?;
         }
         Ok(())
+        // ANCHOR_END: exercise-6-10
     }
 
     fn remove(&self, explain: &Explain, deadline: Instant) -> Result<()> {

@@ -160,11 +160,11 @@ impl Memory {
         if self.swap.is_some() { "--memory-swap" } else { "--memory" }
     }
 
-    /// RAM, and RAM and swap together, of which the first may at no moment be more.
-    fn limits_of_v1(&self, files: &Files) -> Result<Vec<Setting>> {
-        let (now, both_now) = (bounded(files, LIMIT_OF_V1)?, bounded(files, BOTH_OF_V1)?);
+    /// What v1 is to have as the limit of RAM and swap together, where the group has `now` as that of
+    /// RAM and `both_now` as this one; `None` if it stays as it is.
+    fn both(&self, now: Option<u64>, both_now: Option<u64>) -> Result<Option<String>> {
         let limit = self.limit.map(MemoryLimit::bytes);
-        let both = match (self.swap(now)?, limit, now, both_now) {
+        Ok(match (self.swap(now)?, limit, now, both_now) {
             (Some(Swap::Any), ..) => Some("-1".to_string()),
             (Some(Swap::AtMost(swap)), limit, now, _) => {
                 limit.or(now).map(|limit| limit.saturating_add(swap).to_string())
@@ -174,34 +174,39 @@ impl Memory {
                 Some(limit.saturating_add(both.saturating_sub(now)).to_string())
             }
             (None, ..) => None,
-        };
-        // Not every kernel counts swap, and what it does not count nobody has asked to be held to.
-        let both = both.filter(|_| self.swap.is_some() || files.has(BOTH_OF_V1));
-        let both = both.map(|both| Setting::new(self.swap_flag(), BOTH_OF_V1, both));
-        let ram = limit.map(|limit| Setting::new("--memory", LIMIT_OF_V1, limit));
-        let grows = limit.zip(both_now).is_some_and(|(limit, both)| limit > both);
-        let in_order = if grows { [both, ram] } else { [ram, both] };
-        Ok(in_order.into_iter().flatten().collect())
+        })
     }
 
-    /// Swap first, and what is done at the limit: a limit that is lowered reclaims, swaps and kills
-    /// at once.
-    fn limits_of_v2(&self, files: &Files) -> Result<Vec<Setting>> {
-        let swap = self.swap(bounded(files, "memory.max")?)?;
-        let swap = swap.filter(|_| self.swap.is_some() || files.has(SWAP_OF_V2));
-        let swap = swap.map(|swap| match swap {
-            Swap::Any => Setting::new(self.swap_flag(), SWAP_OF_V2, "max"),
-            Swap::AtMost(bytes) => Setting::new(self.swap_flag(), SWAP_OF_V2, bytes),
-        });
-        let group = "memory.oom.group";
-        let settings = [
-            self.min.map(|size| Setting::new("--memory-min", "memory.min", size)),
-            self.oom_group.map(|on| Setting::switch("--memory-oom-group", group, on)),
-            swap,
-            self.high.map(|size| Setting::new("--memory-high", "memory.high", size.bytes())),
-            self.limit.map(|size| Setting::new("--memory", "memory.max", size.bytes())),
-        ];
+    /// The limits of RAM and swap, in an order in which the kernel takes them.
+    fn ram_and_swap(&self, files: &Files) -> Result<Vec<Setting>> {
+        // Not every kernel counts swap, and what it does not count nobody has asked to be held to.
+        let counted = |file| self.swap.is_some() || files.has(file);
+        let limit = self.limit.map(MemoryLimit::bytes);
+        // ANCHOR: exercise-6-7
+        let settings = match files.version {
+            Version::V1 => {
+                let (now, both_now) = (bounded(files, LIMIT_OF_V1)?, bounded(files, BOTH_OF_V1)?);
+                let both = self.both(now, both_now)?.filter(|_| counted(BOTH_OF_V1));
+                let both = both.map(|both| Setting::new(self.swap_flag(), BOTH_OF_V1, both));
+                let ram = limit.map(|limit| Setting::new("--memory", LIMIT_OF_V1, limit));
+                // RAM may at no moment be more than both together.
+                let grows = limit.zip(both_now).is_some_and(|(limit, both)| limit > both);
+                if grows { vec![both, ram] } else { vec![ram, both] }
+            }
+            Version::V2 => {
+                let swap = self.swap(bounded(files, "memory.max")?)?;
+                let swap = swap.filter(|_| counted(SWAP_OF_V2)).map(|swap| match swap {
+                    Swap::Any => Setting::new(self.swap_flag(), SWAP_OF_V2, "max"),
+                    Swap::AtMost(bytes) => Setting::new(self.swap_flag(), SWAP_OF_V2, bytes),
+                });
+                let high = self.high.map(MemoryLimit::bytes);
+                let high = high.map(|high| Setting::new("--memory-high", "memory.high", high));
+                // Swap first: a limit that is lowered reclaims, swaps and kills at once.
+                vec![swap, high, limit.map(|limit| Setting::new("--memory", "memory.max", limit))]
+            }
+        };
         Ok(settings.into_iter().flatten().collect())
+        // ANCHOR_END: exercise-6-7
     }
 }
 
@@ -256,11 +261,16 @@ impl Controller for Memory {
     }
 
     fn settings(&self, files: &Files) -> Result<Vec<Setting>> {
-        let (mut settings, soft) = match files.version {
-            Version::V1 => (self.limits_of_v1(files)?, "memory.soft_limit_in_bytes"),
-            Version::V2 => (self.limits_of_v2(files)?, "memory.low"),
+        let soft = match files.version {
+            Version::V1 => "memory.soft_limit_in_bytes",
+            Version::V2 => "memory.low",
         };
-        let others = [
+        // What is done at the limit, before one is there.
+        let before = [
+            self.min.map(|size| Setting::new("--memory-min", "memory.min", size)),
+            self.oom_group.map(|on| Setting::switch("--memory-oom-group", "memory.oom.group", on)),
+        ];
+        let after = [
             self.reservation.map(|size| Setting::new("--memory-reservation", soft, size)),
             self.swappiness.map(|n| Setting::new("--memory-swappiness", "memory.swappiness", n)),
             self.oom_kill_disable.map(|on| {
@@ -268,7 +278,9 @@ impl Controller for Memory {
                 setting.shown_as("oom_kill_disable")
             }),
         ];
-        settings.extend(others.into_iter().flatten());
+        let mut settings: Vec<_> = before.into_iter().flatten().collect();
+        settings.extend(self.ram_and_swap(files)?);
+        settings.extend(after.into_iter().flatten());
         Ok(settings)
     }
 
@@ -388,11 +400,13 @@ fn bounded(files: &Files, file: &str) -> Result<Option<u64>> {
 
 /// How many processes of the group the kernel has killed to stay below a limit.
 fn oom_kills(files: &Files) -> Result<Option<u64>> {
+    // ANCHOR: exercise-6-5
     let file = match files.version {
         Version::V1 => "memory.oom_control",
         Version::V2 => "memory.events",
     };
     files.keyed(file, "oom_kill").context("counting OOM kills")
+    // ANCHOR_END: exercise-6-5
 }
 
 #[cfg(test)]

@@ -66,6 +66,7 @@ impl Controller for Pids {
     }
 
     fn settings(&self, files: &Files) -> Result<Vec<Setting>> {
+        // ANCHOR: exercise-6-1
         let setting = |value: &dyn Display| Setting::new("--pids-limit", "pids.max", value);
         Ok(match self.limit {
             Some(PidsLimit::AtMost(limit)) => vec![setting(&limit)],
@@ -75,6 +76,7 @@ impl Controller for Pids {
             }
             Some(PidsLimit::Unlimited) | None => Vec::new(),
         })
+        // ANCHOR_END: exercise-6-1
     }
 
     /// Always one: a scope about which nothing is said gets a limit of systemd's own choice.

@@ -20,6 +20,8 @@ mod devices;
 mod freezer;
 #[path = "checkpoint/group.rs"]
 mod group;
+#[path = "checkpoint/hierarchy.rs"]
+mod hierarchy;
 #[path = "checkpoint/hugetlb.rs"]
 mod hugetlb;
 #[path = "checkpoint/io.rs"]
@@ -38,6 +40,8 @@ mod perf_event;
 mod pids;
 #[path = "checkpoint/scene.rs"]
 mod scene;
+#[path = "checkpoint/seen.rs"]
+mod seen;
 #[path = "checkpoint/stats.rs"]
 mod stats;
 #[path = "checkpoint/swap.rs"]
@@ -59,6 +63,7 @@ fn main() -> ExitCode {
         devices::tests(),
         freezer::tests(),
         group::tests(),
+        hierarchy::tests(),
         hugetlb::tests(),
         io::tests(),
         memory::tests(),

@@ -8,13 +8,14 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use conformance::{Running, Sandbox, checkpoint::Test, expect};
+use conformance::{Machine, Running, Sandbox, Trees, checkpoint::Test, expect};
 use insta::assert_snapshot;
 use nix::sys::signal::Signal;
 use step06::{Controller, Cpu, CpuAcct, Explain, Files, Hierarchy, Quota, Value, Version};
 
 use super::{
     scene::{files, group_for, step06},
+    seen,
     stats::{seconds, stat},
 };
 
@@ -24,6 +25,9 @@ pub fn tests() -> Vec<Test> {
         cpus_of_v2: [CgroupV2("cpu")],
         quota_and_period_of_v1: [CgroupV1("cpu")],
         quota_and_period_of_v2: [CgroupV2("cpu")],
+        the_quota_is_in_the_files_of_v1: [Root, CgroupV1("cpu")],
+        the_quota_is_in_the_files_of_v2: [Root, CgroupV2("cpu")],
+        shares_become_a_weight: [Root, CgroupV2(""), Path(Machine::NEEDS)],
         burst_of_v1: [CgroupV1("cpu")],
         burst_of_v2: [CgroupV2("cpu")],
         shares_of_v1: [CgroupV1("cpu")],
@@ -67,6 +71,53 @@ fn quota(sandbox: &Sandbox, flags: &[&str], each: f64) -> Result<()> {
     expect::that("it got its part of each period", all, &outcome.stderr(), "cgroups(7)")?;
     let throttled: f64 = stat(&outcome, "cpu", "throttled")?.parse()?;
     expect::that("it was held back most times", throttled >= 10.0, &throttled, "cgroups(7)")
+}
+
+/// Flags, the quota and its period. Without a limit there is no quota.
+const QUOTAS: [(&[&str], [&str; 2]); 5] = [
+    (&["--cpus", "0.5"], ["50000", "100000"]),
+    (&["--cpus", "1.5", "--cpu-period", "20000"], ["30000", "20000"]),
+    (&["--cpu-quota", "200000", "--cpu-period", "400000"], ["200000", "400000"]),
+    (&["--cpu-quota", "-1", "--cpu-period", "50000"], ["none", "50000"]),
+    (&[], ["none", "100000"]),
+];
+
+fn the_quota_is_in_the_files_of_v1(sandbox: &Sandbox) -> Result<()> {
+    for (flags, expected) in QUOTAS {
+        for (file, expected) in ["cpu.cfs_quota_us", "cpu.cfs_period_us"].iter().zip(expected) {
+            let seen = seen::setting(step06(sandbox).args(flags), "cpu", file)?;
+            let what = format!("{file} of a container with {flags:?}");
+            expect::equal(&what, &seen.as_str(), expected.replace("none", "-1"), SCHED_BWC)?;
+        }
+    }
+    Ok(())
+}
+
+fn the_quota_is_in_the_files_of_v2(sandbox: &Sandbox) -> Result<()> {
+    for (flags, expected) in QUOTAS {
+        let seen = seen::setting(step06(sandbox).args(flags), "cpu", "cpu.max")?;
+        let what = format!("cpu.max of a container with {flags:?}");
+        expect::equal(&what, &seen, expected.join(" ").replace("none", "max"), SCHED_BWC)?;
+    }
+    Ok(())
+}
+
+const SCHED_BWC: &str = "the kernel's scheduler/sched-bwc and admin-guide/cgroup-v2";
+
+/// systemd is told a weight whatever the machine's dialect.
+fn shares_become_a_weight(sandbox: &Sandbox) -> Result<()> {
+    let machine = Machine::boot(sandbox, Trees::Hybrid)?;
+    for (shares, weight) in [(2, 1), (512, 59), (1024, 100), (4096, 303), (262_144, 10_000)] {
+        let run = machine.run(super::scene::STEP06).args(["--network", "none", "--explain"]);
+        let outcome =
+            run.args(["--cpu-shares", &shares.to_string()]).probe(["exit", "0"]).output()?;
+        let said = outcome.success()?.stderr();
+        let told = said.split_once("CPUWeight t ").and_then(|(_, rest)| rest.split(' ').next());
+        let what = format!("the weight of v2 that stands for {shares} shares of v1");
+        let read = "the two numbers that every group has are 1024 and 100";
+        expect::equal(&what, &told, Some(weight.to_string().as_str()), read)?;
+    }
+    Ok(())
 }
 
 fn burst_of_v1(sandbox: &Sandbox) -> Result<()> {

@@ -232,7 +232,9 @@ fn a_killed_runtime_may_leave_a_frozen_container(
         sleep(Duration::from_millis(1));
     }
     step06(sandbox).probe(["exit", "0"]).output()?.success()?;
-    expect::equal("what is left", &groups(sandbox)?, Vec::<PathBuf>::new(), "cgroups(7)")?;
+    let what = "what the next run left of a group that was frozen when its runtime was killed (a \
+                process that stands still does not die of SIGKILL in v1)";
+    expect::equal(what, &groups(sandbox)?, Vec::<PathBuf>::new(), "cgroups(7), the freezer")?;
     let end = container.wait()?.end;
     expect::equal("how the runtime ended", &end, End::Signal(9), "signal(7)")
 }

@@ -1,22 +1,23 @@
 //! The group's life: made, joined, in use, killed, removed.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, thread::sleep, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use conformance::{Sandbox, checkpoint::Test, expect};
 use insta::assert_snapshot;
 use nix::sys::signal::Signal;
-use step06::{Explain, Hierarchy, Version};
+use step06::{Explain, Version};
 
-use super::scene::{BOTH, first_process, groups, own_group, parents, step06};
+use super::scene::{BOTH, groups, own_group, parents, step06};
 
 pub fn tests() -> Vec<Test> {
     conformance::tests! {
-        the_command_starts_inside_its_group_in_every_hierarchy: [Root],
         the_group_is_gone_when_the_container_is: [Root],
         a_killed_runtime_leaves_groups_that_the_next_one_clears: [Root],
         thirty_at_once,
         groups_that_somebody_else_made_stay: [Root],
+        groups_that_were_made_in_it_go_with_it: [Root],
+        a_process_that_leaves_late_is_waited_for: [Root],
         a_group_that_another_process_holds_is_told_of: [Root],
         a_group_in_use_is_not_cleared_by_another_runtime: [Root],
         a_group_that_is_there_is_not_taken_over: [Root],
@@ -25,30 +26,12 @@ pub fn tests() -> Vec<Test> {
     }
 }
 
-fn the_command_starts_inside_its_group_in_every_hierarchy(sandbox: &Sandbox) -> Result<()> {
-    let mut container = step06(sandbox).arg("--init").probe(["sleep", "20"]).spawn()?;
-    container.line()?; // its first act
-    let pid = first_process(sandbox)?;
-    let seen = fs::read_to_string(format!("/proc/{pid}/cgroup"))?;
-    for hierarchy in Hierarchy::all()?.iter().filter(|one| one.top().is_some()) {
-        let names = hierarchy.controllers.join(",");
-        let line = seen.lines().find(|line| match hierarchy.version {
-            Version::V1 => line.contains(&format!(":{names}:")),
-            Version::V2 => line.starts_with("0::"),
-        });
-        let group = format!("/{}/", sandbox.cgroup_parent());
-        expect::contains("the group", line.unwrap_or_default(), &group, "cgroups(7)")?;
-    }
-    container.signal(Signal::SIGTERM)?;
-    container.wait()?;
-    Ok(())
-}
-
 fn the_group_is_gone_when_the_container_is(sandbox: &Sandbox) -> Result<()> {
     for (command, code) in [(["exit", "7"], 7), (["signal", "9"], 137)] {
         step06(sandbox).arg("--init").probe(command).output()?.code(code)?;
         let left: Vec<_> = parents(sandbox)?.into_iter().filter(|dir| dir.exists()).collect();
-        expect::equal("what is left", &left, Vec::<PathBuf>::new(), "cgroups(7)")?;
+        let what = "what is left of the container's groups, and of those made for it above";
+        expect::equal(what, &left, Vec::<PathBuf>::new(), "rmdir(2), cgroups(7)")?;
     }
     // Also if it never came to be.
     step06(sandbox).args(["--", "/no/such/command"]).output()?.code(127)?;
@@ -94,11 +77,56 @@ fn groups_that_somebody_else_made_stay(sandbox: &Sandbox) -> Result<()> {
     expect::that("so is the parent", parents_there, &sandbox.cgroup_parent(), "mkdir(2)")
 }
 
+/// Whoever may write there makes groups in a container's group. They go with it.
+fn groups_that_were_made_in_it_go_with_it(sandbox: &Sandbox) -> Result<()> {
+    let mut container = step06(sandbox).arg("--init").probe(["sleep", "20"]).spawn()?;
+    container.line()?;
+    for group in groups(sandbox)? {
+        fs::create_dir_all(group.join("inner/innermost"))?;
+    }
+    container.signal(Signal::SIGTERM)?;
+    let said = container.wait()?.stderr();
+    let left = groups(sandbox)?;
+    ensure!(
+        left.is_empty() && said.is_empty(),
+        "the container has ended, but not all of its groups are removed, in which somebody had made \
+         others\n    expected: nothing, and no complaint\n    seen:     {left:?}, {said:?}\n    \
+         read on:  rmdir(2), EBUSY"
+    );
+    Ok(())
+}
+
+/// One that is there for a moment longer than the container, as a process that has been killed may
+/// be. It is no reason to give up, and one that stays is no reason to wait for ever.
+fn a_process_that_leaves_late_is_waited_for(sandbox: &Sandbox) -> Result<()> {
+    let mut late = sandbox.probe(["sleep", "20"]).spawn()?;
+    late.line()?;
+    let run = step06(sandbox).arg("--init").limit(Duration::from_secs(8));
+    let mut container = run.probe(["sleep", "20"]).spawn()?;
+    container.line()?;
+    let group = groups(sandbox)?.remove(0);
+    fs::write(group.join("cgroup.procs"), late.pid().to_string())?;
+    container.signal(Signal::SIGTERM)?;
+    sleep(Duration::from_millis(300));
+    late.signal(Signal::SIGKILL)?;
+    late.wait()?;
+    let said = container.wait()?.stderr();
+    let left = groups(sandbox)?;
+    ensure!(
+        left.is_empty() && said.is_empty(),
+        "a process left the group 0.3 seconds after the container had ended, and the group was not \
+         removed then\n    expected: the runtime tries again until PATIENCE is over\n    \
+         seen:     {left:?}, {said:?}\n    read on:  rmdir(2), EBUSY"
+    );
+    Ok(())
+}
+
 /// Somebody on the host puts a process of their own into the container's group.
 fn a_group_that_another_process_holds_is_told_of(sandbox: &Sandbox) -> Result<()> {
     let mut outsider = sandbox.probe(["sleep", "20"]).spawn()?;
     outsider.line()?;
-    let mut container = step06(sandbox).arg("--init").probe(["sleep", "20"]).spawn()?;
+    let run = step06(sandbox).arg("--init").limit(Duration::from_secs(8));
+    let mut container = run.probe(["sleep", "20"]).spawn()?;
     container.line()?;
     let group = groups(sandbox)?.remove(0);
     fs::write(group.join("cgroup.procs"), outsider.pid().to_string())?;

@@ -1,12 +1,13 @@
 //! The memory controller.
 
 use anyhow::{Context, Result};
-use conformance::{Sandbox, checkpoint::Test, expect};
+use conformance::{Outcome, Sandbox, checkpoint::Test, expect};
 use insta::assert_snapshot;
 use step06::{Memory, Version};
 
 use super::{
     scene::{files, step06},
+    seen,
     stats::stat,
     swap::{self, Swap},
 };
@@ -15,6 +16,8 @@ pub fn tests() -> Vec<Test> {
     conformance::tests! {
         memory_of_v1: [CgroupV1("memory")],
         memory_of_v2: [CgroupV2("memory")],
+        the_limits_are_in_the_files_of_v1: [Root, CgroupV1("memory")],
+        the_limits_are_in_the_files_of_v2: [Root, CgroupV2("memory")],
         the_least_memory_is_enough: [Root],
         limits_hold_in_a_user_namespace: [Root],
         swap_of_v1: [Root, CgroupV1("memory"), Other(swap::missing)],
@@ -40,23 +43,79 @@ fn memory_of_v2(sandbox: &Sandbox) -> Result<()> {
 
 fn memory(sandbox: &Sandbox) -> Result<()> {
     let limited = || step06(sandbox).args(["--memory", "20m"]);
-    let outcome = limited().probe(["eat-memory", "10"]).output()?;
-    outcome.success()?;
-    expect::equal("what was said below the limit", &outcome.stderr(), "", "cgroups(7)")?;
+    let probe = sandbox.probe_path().display().to_string();
+    // What is read and not needed again counts too, up to the limit, and is given back then.
+    let big = sandbox.dir().join("big");
+    std::fs::File::create(&big)?.set_len(40 << 20)?;
+    let script = format!("cat {} > /dev/null", big.display());
+    for command in [&[&*probe, "eat-memory", "10"][..], &["sh", "-c", &script]] {
+        let outcome = limited().arg("--").args(command).output()?;
+        outcome.success()?;
+        let what = "what a container is said to have died of, of which nobody was killed";
+        expect::equal(what, &outcome.stderr(), "", "oom_kill in the group's files")?;
+    }
 
-    let line = limited().probe(["eat-memory", "100"]).output()?.error_line(137)?;
-    assert_snapshot!(line, @"cgroup: out of memory (limit 20 MiB): the kernel killed 1 process");
+    let said = "out of memory (limit 20 MiB): the kernel killed 1 process";
+    let told = |outcome: Outcome| {
+        let what =
+            "what a container is said to have died of, whose limit is 20 MiB and who ate more";
+        expect::contains(what, &outcome.stderr(), said, "oom_kill in the group's files")
+    };
+    let eaten = limited().probe(["eat-memory", "100"]).output()?;
+    told(eaten.code(137)?.clone())?;
 
     // With an init the container's first process is not the one that dies.
-    let line = limited().arg("--init").probe(["eat-memory", "100"]).output()?.error_line(137)?;
-    assert_snapshot!(line, @"cgroup: out of memory (limit 20 MiB): the kernel killed 1 process");
+    let eaten = limited().arg("--init").probe(["eat-memory", "100"]).output()?;
+    told(eaten.code(137)?.clone())?;
 
     // Where a part of it was killed, the container's own exit code counts.
     let script = format!("{} eat-memory 100; exit 3", sandbox.probe_path().display());
     let line = limited().args(["--", "sh", "-c", &script]).output()?;
-    line.code(3)?;
-    let said = "out of memory (limit 20 MiB): the kernel killed 1 process";
-    expect::contains("what was said", &line.stderr(), said, "cgroups(7)")
+    told(line.code(3)?.clone())
+}
+
+fn the_limits_are_in_the_files_of_v1(sandbox: &Sandbox) -> Result<()> {
+    let files = ["memory.limit_in_bytes", "memory.memsw.limit_in_bytes"];
+    limits_are_in_the_files(
+        sandbox,
+        files,
+        [
+            (&["--memory", "20m"], ["20971520", "20971520"]),
+            (&["--memory", "20m", "--memory-swap", "30m"], ["20971520", "31457280"]),
+            (&["--memory", "20m", "--memory-swap", "-1"], ["20971520", NONE_OF_V1]),
+        ],
+    )
+}
+
+/// What v1 shows for "no limit": all pages that a signed number of bytes can count.
+const NONE_OF_V1: &str = "9223372036854771712";
+
+fn the_limits_are_in_the_files_of_v2(sandbox: &Sandbox) -> Result<()> {
+    limits_are_in_the_files(
+        sandbox,
+        ["memory.max", "memory.swap.max"],
+        [
+            (&["--memory", "20m"], ["20971520", "0"]),
+            (&["--memory", "20m", "--memory-swap", "30m"], ["20971520", "10485760"]),
+            (&["--memory", "20m", "--memory-swap", "-1"], ["20971520", "max"]),
+        ],
+    )
+}
+
+fn limits_are_in_the_files(
+    sandbox: &Sandbox,
+    files: [&str; 2],
+    cases: [(&[&str], [&str; 2]); 3],
+) -> Result<()> {
+    for (flags, expected) in cases {
+        for (file, expected) in files.into_iter().zip(expected) {
+            let run = step06(sandbox).args(flags);
+            let seen = seen::setting(run, "memory", file)?;
+            let what = format!("{file} of a container with {}", flags.join(" "));
+            expect::equal(&what, &seen.as_str(), expected, "the kernel's cgroup documentation")?;
+        }
+    }
+    Ok(())
 }
 
 /// The least that one may ask for is enough to start something.
