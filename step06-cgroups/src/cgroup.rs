@@ -222,7 +222,7 @@ impl Layer for Cgroup {
     }
 
     fn enter(&mut self, explain: &Explain) -> Result<()> {
-        // ANCHOR: exercise-6-2
+        // ANCHOR: exercise-6-3
         self.doors.iter_mut().try_for_each(|door| door.enter(explain))?;
         if !self.namespace {
             return Ok(());
@@ -231,7 +231,7 @@ impl Layer for Cgroup {
         explain.act("unshare --cgroup", "making a cgroup namespace", || {
             unshare(CloneFlags::CLONE_NEWCGROUP)
         })
-        // ANCHOR_END: exercise-6-2
+        // ANCHOR_END: exercise-6-3
     }
     // ANCHOR_END: cgroup-hooks
 

@@ -157,7 +157,7 @@ impl Cpu {
         let Some(flag) = self.quota_flag().or(self.period.map(|_| "--cpu-period")) else {
             return Ok(Vec::new());
         };
-        // ANCHOR: exercise-6-6
+        // ANCHOR: exercise-6-7
         let Bandwidth { quota, period } = self.bandwidth(now)?;
         let quota = |none: &str| quota.map_or(none.to_string(), |quota| quota.to_string());
         if files.version == Version::V2 {
@@ -167,7 +167,7 @@ impl Cpu {
         let quota = Setting::new(flag, "cpu.cfs_quota_us", quota("-1"));
         let new_period = Setting::new(flag, "cpu.cfs_period_us", period);
         Ok(if period < now.period { vec![quota, new_period] } else { vec![new_period, quota] })
-        // ANCHOR_END: exercise-6-6
+        // ANCHOR_END: exercise-6-7
     }
 
     /// The burst, which may at no moment be more than the quota: `true` if it comes before it.

@@ -96,11 +96,11 @@ fn number(text: &str) -> Option<u64> {
 /// (See opencontainers/cgroups, pull request 20. Before, a straight line made 39 of 1024.) Ratios
 /// are not kept: twice the shares are 1.6 to 1.8 times the weight.
 pub fn weight(shares: u64) -> u64 {
-    // ANCHOR: exercise-6-3
+    // ANCHOR: exercise-6-4
     let log = (shares.clamp(2, 262_144) as f64).log2();
     let exponent = (log * log + 125.0 * log) / 612.0 - 7.0 / 34.0;
     10f64.powf(exponent).ceil() as u64
-    // ANCHOR_END: exercise-6-3
+    // ANCHOR_END: exercise-6-4
 }
 
 #[cfg(test)]

@@ -90,7 +90,7 @@ fn change_list(
     mut before: Vec<DeviceRule>,
     wanted: &[DeviceRule],
 ) -> Result<()> {
-    // ANCHOR: exercise-6-8
+    // ANCHOR: exercise-6-9
     // A group that may do everything has no list to which one could add.
     if before.iter().any(|rule| rule.kind == Kind::All) {
         files.write(explain, "devices.deny", "a")?;
@@ -103,7 +103,7 @@ fn change_list(
         files.write(explain, "devices.deny", rule)?;
     }
     Ok(())
-    // ANCHOR_END: exercise-6-8
+    // ANCHOR_END: exercise-6-9
 }
 
 /// What is in the first list, rule by rule, but not in the second.

@@ -63,7 +63,7 @@ pub fn is_gone(error: &anyhow::Error) -> bool {
 /// Removes a group and what groups its processes may have made in it, as soon as the last process
 /// has left it.
 pub fn remove(dir: &Path, deadline: Instant) -> io::Result<()> {
-    // ANCHOR: exercise-6-11
+    // ANCHOR: exercise-6-12
     loop {
         match fs::remove_dir(dir) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -79,7 +79,7 @@ pub fn remove(dir: &Path, deadline: Instant) -> io::Result<()> {
             result => return result,
         }
     }
-    // ANCHOR_END: exercise-6-11
+    // ANCHOR_END: exercise-6-12
 }
 
 /// Removes the groups on the way to a container's that this program has made, from the last one up,

@@ -142,12 +142,12 @@ fn thaw(explain: &Explain, files: &Files, patience: Duration) -> Result<()> {
 }
 
 fn write_thawed(explain: &Explain, files: &Files) -> Result<()> {
-    // ANCHOR: exercise-6-4
+    // ANCHOR: exercise-6-5
     match files.version {
         Version::V1 => files.write(explain, file(files.version), "THAWED"),
         Version::V2 => files.write(explain, file(files.version), 0),
     }
-    // ANCHOR_END: exercise-6-4
+    // ANCHOR_END: exercise-6-5
 }
 
 /// Lets processes go on that have been killed, so that they die of it.

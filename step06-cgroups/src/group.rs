@@ -176,8 +176,10 @@ impl Group {
 
     /// The directory in v2, for a child to be born in.
     pub fn nursery(&self) -> Option<BorrowedFd<'_>> {
+        // ANCHOR: exercise-6-2
         let v2 = self.trees.iter().find(|tree| tree.files.version == Version::V2)?;
         v2.lock.as_ref().map(|lock| lock.as_fd())
+        // ANCHOR_END: exercise-6-2
     }
 
     /// Who is in it, as this process numbers them.
@@ -281,7 +283,7 @@ impl Tree {
     }
 
     fn furnish(&self, explain: &Explain, controllers: &[Box<dyn Controller>]) -> Result<()> {
-        // ANCHOR: exercise-6-10
+        // ANCHOR: exercise-6-11
         let here = || controllers.iter().filter(|one| self.hierarchy.lists(one.as_ref()));
         if self.files.version == Version::V2 {
             for dir in [&self.top].into_iter().chain(&self.above) {
@@ -293,7 +295,7 @@ impl Tree {
             here().try_for_each(|one| one.furnish(explain, &files))?;
         }
         Ok(())
-        // ANCHOR_END: exercise-6-10
+        // ANCHOR_END: exercise-6-11
     }
 
     fn remove(&self, explain: &Explain, deadline: Instant) -> Result<()> {

@@ -145,7 +145,7 @@ impl<'a> Mount<'a> {
     /// `ID PARENT MAJOR:MINOR ROOT POINT OPTIONS TAG… - TYPE SOURCE SUPER-OPTIONS`; `None` for any
     /// other file system.
     fn parse(line: &'a str) -> Option<Self> {
-        // ANCHOR: exercise-6-9
+        // ANCHOR: exercise-6-10
         let (mount, filesystem) = line.split_once(" - ")?;
         let mut mount = mount.split(' ').skip(3);
         let mut filesystem = filesystem.split(' ');
@@ -160,7 +160,7 @@ impl<'a> Mount<'a> {
             point: unescape(mount.next()?),
             options: filesystem.nth(1)?.split(',').collect(),
         })
-        // ANCHOR_END: exercise-6-9
+        // ANCHOR_END: exercise-6-10
     }
 
     /// Where this mount shows the group at `path`.

@@ -182,7 +182,7 @@ impl Memory {
         // Not every kernel counts swap, and what it does not count nobody has asked to be held to.
         let counted = |file| self.swap.is_some() || files.has(file);
         let limit = self.limit.map(MemoryLimit::bytes);
-        // ANCHOR: exercise-6-7
+        // ANCHOR: exercise-6-8
         let settings = match files.version {
             Version::V1 => {
                 let (now, both_now) = (bounded(files, LIMIT_OF_V1)?, bounded(files, BOTH_OF_V1)?);
@@ -206,7 +206,7 @@ impl Memory {
             }
         };
         Ok(settings.into_iter().flatten().collect())
-        // ANCHOR_END: exercise-6-7
+        // ANCHOR_END: exercise-6-8
     }
 }
 
@@ -400,13 +400,13 @@ fn bounded(files: &Files, file: &str) -> Result<Option<u64>> {
 
 /// How many processes of the group the kernel has killed to stay below a limit.
 fn oom_kills(files: &Files) -> Result<Option<u64>> {
-    // ANCHOR: exercise-6-5
+    // ANCHOR: exercise-6-6
     let file = match files.version {
         Version::V1 => "memory.oom_control",
         Version::V2 => "memory.events",
     };
     files.keyed(file, "oom_kill").context("counting OOM kills")
-    // ANCHOR_END: exercise-6-5
+    // ANCHOR_END: exercise-6-6
 }
 
 #[cfg(test)]

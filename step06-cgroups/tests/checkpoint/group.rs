@@ -8,10 +8,14 @@ use insta::assert_snapshot;
 use nix::sys::signal::Signal;
 use step06::{Explain, Version};
 
-use super::scene::{BOTH, groups, own_group, parents, step06};
+use super::{
+    scene::{BOTH, groups, own_group, parents, step06},
+    seen::groups_of,
+};
 
 pub fn tests() -> Vec<Test> {
     conformance::tests! {
+        the_container_is_born_in_its_group_of_v2: [Root, CgroupV2(""), Other(no_clone_into_cgroup)],
         the_group_is_gone_when_the_container_is: [Root],
         a_killed_runtime_leaves_groups_that_the_next_one_clears: [Root],
         thirty_at_once,
@@ -24,6 +28,33 @@ pub fn tests() -> Vec<Test> {
         killing_a_group_of_v1_ends_all_who_are_in_it: [Root, CgroupV1("memory")],
         killing_a_group_of_v2_ends_all_who_are_in_it: [Root, CgroupV2("")],
     }
+}
+
+/// Who is moved there was outside for a moment, and the move takes milliseconds.
+fn the_container_is_born_in_its_group_of_v2(sandbox: &Sandbox) -> Result<()> {
+    let outcome = step06(sandbox).arg("--explain").probe(["exit", "0"]).output()?;
+    let said = outcome.success()?.stderr();
+    let group = format!("/{}/", sandbox.cgroup_parent());
+    let v2 = groups_of("self")?.into_iter().find(|one| one.hierarchy.is_empty());
+    let top = v2.and_then(|one| one.dir()).context("cgroup v2 is not mounted")?;
+    let top = top.display().to_string();
+    let joins = said.lines().filter(|line| line.contains(&group) && line.contains("echo 0 >"));
+    let joins: Vec<_> = joins.filter(|line| line.contains(top.trim_end_matches('/'))).collect();
+    ensure!(
+        joins.iter().any(|line| line.ends_with("# clone3 has done it")),
+        "the container was not born in its group of cgroup v2, and had to move there\n    \
+         expected: echo 0 > …/cgroup.procs  # clone3 has done it\n    seen:     {joins:?}\n    \
+         read on:  CLONE_INTO_CGROUP in clone(2): it takes a directory of cgroup v2"
+    );
+    Ok(())
+}
+
+/// It came with Linux 5.7.
+fn no_clone_into_cgroup() -> Option<String> {
+    let version = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let mut numbers = version.split('.').map_while(|number| number.parse::<u32>().ok());
+    let old = (numbers.next(), numbers.next()) < (Some(5), Some(7));
+    old.then(|| "needs CLONE_INTO_CGROUP".into())
 }
 
 fn the_group_is_gone_when_the_container_is(sandbox: &Sandbox) -> Result<()> {
