@@ -83,6 +83,7 @@ impl Changes {
             mount_tmpfs(explain, &self.path)?;
         }
         let tree = Tree::open(&self.path)?;
+        // ANCHOR: exercise-7-6
         for name in ["upper", "work"] {
             let path = self.path.join(name);
             let made = explain.act(
@@ -96,6 +97,7 @@ impl Changes {
             }
         }
         Ok(tree)
+        // ANCHOR_END: exercise-7-6
     }
 
     /// Host: what is to be removed when the container has ended: what the kernel worked in, and

@@ -55,6 +55,7 @@ struct Copier {
 
 impl Copier {
     fn entry(&mut self, Entry { path, now, .. }: Entry) -> Result<()> {
+        // ANCHOR: exercise-7-9
         let Some(file) = now else {
             let (dir, name) = self.tree.parent(&path)?;
             return Ok(whiteout::make_whiteout(dir, name)?);
@@ -75,6 +76,7 @@ impl Copier {
             }
         }
         Ok(())
+        // ANCHOR_END: exercise-7-9
     }
 
     fn finish(&self, upper: &Tree) -> Result<()> {

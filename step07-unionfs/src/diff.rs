@@ -49,17 +49,9 @@ impl Union {
     fn changes(&self, whole: bool) -> Result<Vec<Change>> {
         let mut kinds = BTreeMap::new();
         let note = |entry: Entry| {
-            let kind = match (&entry.now, &entry.before) {
-                (Some(_), None) => Kind::Added,
-                (None, _) => Kind::Deleted,
-                (Some(now), Some(before)) => {
-                    let same = same(now, before);
-                    if same.with_context(|| format!("comparing {}", entry.path.display()))? {
-                        return Ok(());
-                    }
-                    Kind::Changed
-                }
-            };
+            let compared =
+                kind(&entry).with_context(|| format!("comparing {}", entry.path.display()));
+            let Some(kind) = compared? else { return Ok(()) };
             // Where a directory is told of already, so are those above it.
             let parents = entry.path.ancestors().skip(1);
             for parent in parents.take_while(|dir| !dir.as_os_str().is_empty()) {
@@ -75,6 +67,18 @@ impl Union {
         let change = |(path, kind)| Change { path: Path::new("/").join(path), kind };
         Ok(kinds.into_iter().map(change).collect())
     }
+}
+
+/// In what way a path differs from what the layers have there, if it does.
+fn kind(Entry { now, before, .. }: &Entry) -> Result<Option<Kind>> {
+    // ANCHOR: exercise-7-5
+    Ok(match (now, before) {
+        (Some(_), None) => Some(Kind::Added),
+        (None, _) => Some(Kind::Deleted),
+        (Some(now), Some(before)) if same(now, before)? => None,
+        (Some(_), Some(_)) => Some(Kind::Changed),
+    })
+    // ANCHOR_END: exercise-7-5
 }
 
 /// Whether a person would find no difference between two files. What is in a directory, and how

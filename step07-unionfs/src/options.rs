@@ -91,6 +91,7 @@ impl Parts<OwnedFd> {
     /// its releases do not agree on how a comma or a colon in a path is to be written. The names
     /// of descriptors in `/proc/self/fd` are short, and only digits.
     pub fn mount(&self, target: &Path) -> nix::Result<()> {
+        // ANCHOR: exercise-7-8
         let options = self.map(|fd| fd.as_raw_fd().to_string()).options();
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let here = open(".", flags, Mode::empty())?;
@@ -99,11 +100,13 @@ impl Parts<OwnedFd> {
             mount(Some("overlay"), target, Some("overlay"), MsFlags::empty(), Some(&*options));
         fchdir(&here)?;
         mounted
+        // ANCHOR_END: exercise-7-8
     }
 }
 
 /// `:` would end a layer and `,` an option.
 fn escape(path: &OsStr) -> Vec<u8> {
+    // ANCHOR: exercise-7-4
     let mut escaped = Vec::new();
     for byte in path.as_bytes() {
         if b"\\:,".contains(byte) {
@@ -112,6 +115,7 @@ fn escape(path: &OsStr) -> Vec<u8> {
         escaped.push(*byte);
     }
     escaped
+    // ANCHOR_END: exercise-7-4
 }
 
 #[cfg(test)]

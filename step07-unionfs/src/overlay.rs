@@ -139,12 +139,14 @@ impl Overlay {
 
     /// The layers, the topmost first, and what the container writes, as paths or opened.
     fn parts<T>(&self, marks: Marks, open: impl Fn(&Path) -> Result<T>) -> Result<Parts<T>> {
+        // ANCHOR: exercise-7-2
         let changes = &self.changes.path;
         Ok(Parts {
             lower: self.layers.iter().rev().map(|layer| open(layer)).collect::<Result<_>>()?,
             upper: Some([open(&changes.join("upper"))?, open(&changes.join("work"))?]),
             marks,
         })
+        // ANCHOR_END: exercise-7-2
     }
 
     /// Container: finds out which marks can be set where the container's writes go.

@@ -95,11 +95,13 @@ impl Union {
 
     /// An entry that has entries of its own.
     fn subdirectory(&self, parent: &Todo, entry: &Entry) -> Result<Option<Todo>> {
+        // ANCHOR: exercise-7-7
         let Some(dir) = entry.now.as_ref().filter(|node| node.is_dir()) else { return Ok(None) };
         let path = entry.path.clone();
         let opaque = self.marks.is_opaque(dir).with_context(|| self.reading_marks(&path))?;
         let covers = entry.before.as_ref().is_some_and(Node::is_dir);
         Ok(Some(Todo { path, hides: covers && (opaque || parent.hides) }))
+        // ANCHOR_END: exercise-7-7
     }
 
     fn reading_marks(&self, path: &Path) -> String {

@@ -68,6 +68,7 @@ impl Marks {
     /// Whether a file stands for its own absence: a character device 0:0, or, since Linux 6.7, an
     /// empty file with an attribute, for layers in places where no device can be.
     pub fn is_whiteout(self, node: &Node) -> nix::Result<bool> {
+        // ANCHOR: exercise-7-3
         match node.file_type() {
             SFlag::S_IFCHR => Ok(node.stat.st_rdev == 0),
             SFlag::S_IFREG if node.stat.st_size == 0 => {
@@ -75,6 +76,7 @@ impl Marks {
             }
             _ => Ok(false),
         }
+        // ANCHOR_END: exercise-7-3
     }
 
     /// What of a file of an upper is elsewhere, if the upper was once mounted with features that are
@@ -113,7 +115,9 @@ impl Marks {
 /// Makes a whiteout called `name` in `dir`. Both dialects of [`Marks`] read it, and since Linux 5.8
 /// it takes no privilege.
 pub fn make_whiteout(dir: impl AsFd, name: &OsStr) -> nix::Result<()> {
+    // ANCHOR: exercise-7-1
     mknodat(dir, name, SFlag::S_IFCHR, Mode::empty(), 0)
+    // ANCHOR_END: exercise-7-1
 }
 
 /// What an attribute is called after `trusted.overlay.` or `user.overlay.`, the names that an

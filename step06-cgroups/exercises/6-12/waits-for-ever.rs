@@ -1,5 +1,5 @@
 // wrong: a process of somebody else may stay in the group for as long as it likes
-// says: took more than
+// says: did not end within
     let _ = deadline;
     loop {
         for below in groups_in(dir) {

@@ -1,5 +1,5 @@
 // wrong: each dialect has a word of its own for "no limit"
-// says: with ["--cpu-quota", "-1"
+// says: Invalid argument (os error 22)
         let Bandwidth { quota, period } = self.bandwidth(now)?;
         let quota = |none: &str| quota.map_or(none.to_string(), |quota| quota.to_string());
         if files.version == Version::V2 {

@@ -83,7 +83,12 @@ fn no_limits_of_v2() -> Option<String> {
 
 fn controllers_of_v2_are_given_on_from_the_top_down(sandbox: &Sandbox) -> Result<()> {
     let (controller, flags, file, limit) = limit_of_v2().context("no such controller")?;
-    let ran = step06(sandbox).args(flags).arg("--explain").probe(["exit", "0"]).output()?;
+    let parent = format!("{}/inner", sandbox.cgroup_parent());
+    let limited = || {
+        let run = sandbox.run(STEP06).args(["--network", "none", "--cgroup-parent", &parent]);
+        run.args(flags)
+    };
+    let ran = limited().arg("--explain").probe(["exit", "0"]).output()?;
     ensure!(
         ran.success().is_ok(),
         "a container with a limit of v2's {controller} controller does not start\n    \
@@ -91,8 +96,7 @@ fn controllers_of_v2_are_given_on_from_the_top_down(sandbox: &Sandbox) -> Result
          it, but not of the container's own\n    seen:     {ran}\n    read on:  cgroups(7), \
          \"Cgroups v2 subtree control\""
     );
-    let container = step06(sandbox).arg("--init").args(flags);
-    while_it_runs(container, |groups| {
+    while_it_runs(limited().arg("--init"), |groups| {
         let group = groups.iter().find(|one| one.hierarchy.is_empty()).context("no group of v2")?;
         let dir = group.dir().context("it is not mounted")?;
         let read = |file: &str| std::fs::read_to_string(dir.join(file)).unwrap_or_default();

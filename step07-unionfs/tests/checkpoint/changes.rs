@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use conformance::{Sandbox, expect};
 use nix::sys::signal::Signal;
 
-use crate::place::{Place, printed, script};
+use crate::place::{Place, is_whiteout, printed, script};
 
 const OVERLAY: &str = "the kernel's filesystems/overlayfs.rst";
 
@@ -24,10 +24,15 @@ pub fn kept_changes_are_gone_on_from(place: &Place) -> Result<()> {
     let kept = place.at("kept");
     let run = || place.on([&layer]).arg("--upper").arg(&kept);
     run().probe(script("append /file er; rm /gone; chmod / 0700")).output()?.success()?;
+    let whiteout = kept.join("upper/gone");
+    let what = "what the container deleted is marked in the directory DIR/upper of --upper DIR";
+    expect::that(what, is_whiteout(&whiteout), &kept, OVERLAY)?;
     let verbs = script("append /file !; cat /file; ls /; stat /");
     let seen = printed(&run().probe(verbs).output()?)?;
     let on = seen.starts_with("older!") && !seen.contains("gone") && seen.contains("\"0700\"");
-    expect::that("the next container goes on", on, &seen, OVERLAY)?;
+    let what = "the next container goes on from what was kept: /file is older!, /gone is gone, and / has \
+                the mode 0700";
+    expect::that(what, on, &seen, OVERLAY)?;
     let left: Vec<_> =
         fs::read_dir(&kept)?.map(|entry| Ok(entry?.file_name())).collect::<Result<_>>()?;
     expect::equal("what is kept", &left, ["upper"], OVERLAY)?;

@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::MetadataExt, path::Path};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use conformance::{Sandbox, expect};
 use serde_json::json;
 
@@ -63,6 +63,43 @@ pub fn a_commit_on_top_gives_the_same_tree(place: &Place) -> Result<()> {
     expect::equal("links of one file", &after["/second"]["same file as"], "/links/third", READ)?;
     let run = again().arg("--diff").probe(["exit", "0"]).output()?;
     expect::equal("what a further container has changed", &told(&run)?, [""; 0], READ)
+}
+
+/// The kernel's overlay knows a deleted name by a character device 0:0, also in a layer.
+pub fn what_is_deleted_is_a_whiteout_in_a_commit(place: &Place) -> Result<()> {
+    let layer = place.layer("layer", &[("file", "text"), ("d/one", ""), ("d/two", "")])?;
+    let new = place.at("new");
+    let run = place.on([&layer]).arg("--commit").arg(&new).probe(script("rm /file; rm /d/one"));
+    run.output()?.success()?;
+    for name in ["file", "d/one"] {
+        let path = new.join(name);
+        let seen = path.symlink_metadata().map(|meta| (meta.file_type(), meta.rdev()));
+        ensure!(
+            is_whiteout(&path),
+            "the container deleted /{name}, but the layer made of its changes has no whiteout there\n    \
+             expected: a character device 0:0 called {name}\n    seen:     {seen:?}\n    \
+             read on:  mknod(2), and whiteouts in the kernel's filesystems/overlayfs.rst"
+        );
+    }
+    let seen = printed(&place.on([&layer, &new]).probe(script("ls /; ls /d")).output()?)?;
+    let gone = !seen.contains("file") && !seen.contains("one") && seen.contains("two");
+    expect::that("what was deleted is gone for a container on the new layer", gone, &seen, READ)
+}
+
+/// Two names of one file stay that, also if they are in two directories.
+pub fn a_commit_keeps_the_names_of_one_file_together(place: &Place) -> Result<()> {
+    let (layer, new) = (place.layer("layer", &[])?, place.at("new"));
+    let verbs = "write /one text; mkdir /d; hardlink /one /d/two; mtime /d 77; chmod /d 0700";
+    let run = place.on([&layer]).arg("--commit").arg(&new).probe(script(verbs));
+    run.output()?.success()?;
+    let number = |name: &str| new.join(name).metadata().map(|meta| meta.ino());
+    let (one, two) = (number("one")?, number("d/two")?);
+    let what = "the inode of the second name of a file in the layer made by --commit";
+    expect::equal(what, &two, one, "link(2): st_dev and st_ino say which file it is")?;
+    let dir = new.join("d").metadata()?;
+    let what = "mode and time of a directory in that layer, in which a file was copied later";
+    let seen = (format!("{:o}", dir.mode() & 0o7777), dir.mtime());
+    expect::equal(what, &seen, ("700".to_string(), 77), "utimensat(2)")
 }
 
 pub fn a_commit_of_device_files(sandbox: &Sandbox) -> Result<()> {

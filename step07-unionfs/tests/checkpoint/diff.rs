@@ -69,6 +69,61 @@ pub fn diff_tells_every_kind_of_change(place: &Place) -> Result<()> {
     Ok(())
 }
 
+/// One case after another, each in a container of its own.
+fn diff_tells(place: &Place, what: &str, cases: &[(&str, &[&str])], read: &str) -> Result<()> {
+    let layer = a_layer(place)?;
+    for (verbs, wanted) in cases {
+        let run = place.on([&layer]).arg("--diff").probe(script(verbs)).output()?;
+        let what = format!("what --diff tells of {what} ({verbs})");
+        expect::equal(&what, &told(&run)?, *wanted, read)?;
+    }
+    Ok(())
+}
+
+pub fn diff_tells_added_changed_and_deleted(place: &Place) -> Result<()> {
+    const CASES: &[(&str, &[&str])] = &[
+        ("write /new x", &["A /new"]),
+        ("write /d/one changed", &["C /d", "C /d/one"]),
+        ("rm /d/one", &["C /d", "D /d/one"]),
+        // Copied up, and as it was before.
+        ("chmod /d/one 0600; chmod /d/one 0644; mtime /d/one 1000000", &[]),
+        ("rm /dir; write /dir text", &["C /dir"]),
+        ("write /new x; rm /new", &[]),
+    ];
+    diff_tells(place, "a file", CASES, READ)
+}
+
+pub fn diff_tells_what_an_opaque_directory_hides(place: &Place) -> Result<()> {
+    const CASES: &[(&str, &[&str])] = &[
+        ("rm /dir; mkdir /dir", &["C /dir", "D /dir/sub", "D /dir/y"]),
+        ("rm /dir; mkdir /dir/sub", &["C /dir", "C /dir/sub", "D /dir/sub/x", "D /dir/y"]),
+        ("rm /d/one; mkdir /d/one/in", &["C /d", "C /d/one", "A /d/one/in"]),
+        ("write /dir/y more", &["C /dir", "C /dir/y"]),
+    ];
+    let read = "\"whiteouts and opaque directories\" in the kernel's filesystems/overlayfs.rst";
+    diff_tells(place, "a directory that was made anew", CASES, read)
+}
+
+/// What looks somewhat like a whiteout is a file of the container's.
+pub fn diff_takes_no_file_for_a_whiteout(place: &Place) -> Result<()> {
+    let layer = a_layer(place)?;
+    let verbs = ["seq", "write", "/empty", "", "--", "fifo", "/pipe", "--", "rm", "/d/two"];
+    let run = place.on([&layer]).arg("--diff").probe(verbs).output()?;
+    let what = "what --diff tells of a new file with nothing in it, a pipe, and a deleted file";
+    let read = "whiteouts in the kernel's filesystems/overlayfs.rst";
+    expect::equal(what, &told(&run)?, ["C /d", "D /d/two", "A /empty", "A /pipe"], read)
+}
+
+pub fn diff_takes_no_device_for_a_whiteout(sandbox: &Sandbox) -> Result<()> {
+    let place = Place::new(sandbox)?;
+    let layer = place.layer("layer", &[("file", ""), ("gone", "")])?;
+    let verbs = script("device /null 1 3; rm /file; device /file 1 3; rm /gone");
+    let run = place.on([&layer]).arg("--diff").probe(verbs).output()?;
+    let what = "what --diff tells of two character devices 1:3 and a deleted file";
+    let read = "a whiteout is the device 0:0: filesystems/overlayfs.rst";
+    expect::equal(what, &told(&run)?, ["C /file", "D /gone", "A /null"], read)
+}
+
 pub fn diff_tells_a_change_of_owner(sandbox: &Sandbox) -> Result<()> {
     let place = Place::new(sandbox)?;
     let layer = a_layer(&place)?;

@@ -116,7 +116,9 @@ pub fn the_topmost_layer_wins(place: &Place) -> Result<()> {
     let verbs = "cat /all /two /one /dir; ls /d; ls /f";
     let seen = printed(&place.on(&layers).probe(script(verbs)).output()?)?;
     let wanted = "321a file[\"1\",\"2\",\"3\"]\n[\"x\"]\n";
-    expect::equal("what is seen", &seen, wanted, OVERLAY)?;
+    let what =
+        "what is seen of names that several of the layers 1, 2 and 3 have, of which 3 is on top";
+    expect::equal(what, &seen, wanted, OVERLAY)?;
     let seen = printed(&place.on(layers.iter().rev()).probe(["cat", "/all"]).output()?)?;
     expect::equal("what is seen in the other order", &seen, "1", OVERLAY)
 }
@@ -197,8 +199,14 @@ pub fn names_of_layers_may_be_odd(place: &Place) -> Result<()> {
 pub fn other_paths_are_still_relative_to_the_callers_directory(place: &Place) -> Result<()> {
     place.layer("volume", &[("file", "text")])?;
     let run = place.on(["place/volume"]).args(["--volume", "place/volume:/v"]);
-    let seen = printed(&run.probe(script("cat /v/file; cat /file")).output()?)?;
-    expect::equal("the volume's file, and the layer's", &seen, "texttext", "chdir(2)")
+    let outcome = run.probe(script("cat /v/file; cat /file")).output()?;
+    ensure!(
+        outcome.success().is_ok() && outcome.stdout() == "texttext",
+        "a path that the caller gave relative to their directory is not found after the overlay was \
+         mounted\n    expected: the volume's file, and the layer's: texttext\n    seen:     \
+         {outcome}\n    read on:  fchdir(2)"
+    );
+    Ok(())
 }
 
 pub fn one_layer_is_enough_and_has_nothing_of_the_hosts_environment(place: &Place) -> Result<()> {
@@ -213,7 +221,8 @@ pub fn the_root_directory_is_like_the_topmost_layers(place: &Place) -> Result<()
         fs::set_permissions(layer, fs::Permissions::from_mode(mode))?;
     }
     let seen = place.on(&layers).probe(["stat", "/"]).output()?.json()?;
-    expect::equal("its mode", &seen["mode"], "1771", OVERLAY)?;
+    let what = "the mode of the container's root directory, which is the topmost layer's";
+    expect::equal(what, &seen["mode"], "1771", OVERLAY)?;
     expect::equal("its time", &seen["mtime"], json!(layers[1].metadata()?.mtime()), OVERLAY)
 }
 
