@@ -100,6 +100,7 @@ fn main() -> ExitCode {
         explain_tells_each_act,
     };
     tests.extend(conformance::tests! {
+        the_options_of_three_hundred_layers_fit_a_page,
         the_host_sees_no_mount,
         the_hosts_own_root_can_be_the_layer: [Root],
         for_an_ordinary_user_the_hosts_own_root_is_read_only: [Sandbox],

@@ -1,5 +1,5 @@
 // wrong: the kernel wants the topmost first
-// says: what is seen of names that several of the layers 1, 2 and 3 have
+// says: three layers, of which 3 is on top
         let changes = &self.changes.path;
         Ok(Parts {
             lower: self.layers.iter().map(|layer| open(layer)).collect::<Result<_>>()?,

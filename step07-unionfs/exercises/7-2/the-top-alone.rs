@@ -1,5 +1,5 @@
 // wrong: the layers below are left out
-// says: what is seen of names that several of the layers 1, 2 and 3 have
+// says: three layers, of which 3 is on top
         let changes = &self.changes.path;
         let top = self.layers.last().context("there is no layer")?;
         Ok(Parts {

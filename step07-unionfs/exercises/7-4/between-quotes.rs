@@ -1,3 +1,3 @@
 // wrong: quotes are the shell's; for the kernel they are part of the name
-// says: does not mount the same layers
+// says: mounting an overlay on
     [b"\"", path.as_bytes(), b"\""].concat()

@@ -113,12 +113,16 @@ pub fn the_topmost_layer_wins(place: &Place) -> Result<()> {
         )?,
         place.layer("3", &[("all", "3"), ("d/3", "")])?,
     ];
-    let verbs = "cat /all /two /one /dir; ls /d; ls /f";
-    let seen = printed(&place.on(&layers).probe(script(verbs)).output()?)?;
-    let wanted = "321a file[\"1\",\"2\",\"3\"]\n[\"x\"]\n";
-    let what =
-        "what is seen of names that several of the layers 1, 2 and 3 have, of which 3 is on top";
-    expect::equal(what, &seen, wanted, OVERLAY)?;
+    let outcome = place.on(&layers).probe(["cat", "/all", "/two", "/one"]).output()?;
+    ensure!(
+        outcome.success().is_ok() && outcome.stdout() == "321",
+        "three layers, of which 3 is on top, have files of the same names, and what is seen of them is \
+         not what the topmost has\n    expected: 3 of the file that all have, 2 of that of 1 and 2, 1 \
+         of that of 1 alone\n    seen:     {outcome}\n    read on:  {OVERLAY}, \"Multiple lower layers\""
+    );
+    let seen = printed(&place.on(&layers).probe(script("cat /dir; ls /d; ls /f")).output()?)?;
+    let wanted = "a file[\"1\",\"2\",\"3\"]\n[\"x\"]\n";
+    expect::equal("what is seen of directories and of a file over one", &seen, wanted, OVERLAY)?;
     let seen = printed(&place.on(layers.iter().rev()).probe(["cat", "/all"]).output()?)?;
     expect::equal("what is seen in the other order", &seen, "1", OVERLAY)
 }
@@ -155,6 +159,20 @@ pub fn one_hundred_and_twenty_eight_layers(place: &Place) -> Result<()> {
     expect::that("the topmost is seen", seen.starts_with("127"), &seen, OVERLAY)?;
     expect::equal("files of all", &seen.matches("file-").count(), 128, OVERLAY)?;
     expect::equal("the changes", &run.stderr(), "C /top\n", OVERLAY)
+}
+
+/// Their paths are longer than the page of options that mount(2) takes.
+pub fn the_options_of_three_hundred_layers_fit_a_page(sandbox: &Sandbox) -> Result<()> {
+    let place = Place::new(sandbox)?;
+    let layers = many(&place, 300)?;
+    let outcome = place.on(&layers).probe(["cat", "/top"]).output()?;
+    ensure!(
+        outcome.success().is_ok() && outcome.stdout() == "299",
+        "an overlay of 300 layers cannot be mounted\n    expected: options that are shorter than a page \
+         of 4096 bytes\n    seen:     {}\n    read on:  mount(2), and what /proc/self/fd is good for",
+        outcome.stderr().trim()
+    );
+    Ok(())
 }
 
 pub fn five_hundred_layers_and_no_more(place: &Place) -> Result<()> {

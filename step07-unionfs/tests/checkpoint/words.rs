@@ -143,7 +143,7 @@ pub fn the_explained_mount_is_the_mount(sandbox: &Sandbox) -> Result<()> {
         place.layer(r"a:b \ c, d", &[("file", "top")])?,
     ];
     let run = place.on(&layers).args(["--explain", "--upper", "place/kept"]);
-    let explained = run.probe(script("write /new x")).output()?.stderr();
+    let explained = run.probe(script("write /new x")).output()?.success()?.stderr();
     let line = explained.lines().find(|line| line.contains("mount -t overlay"));
     let line = line.context("no mount is explained")?;
     let command = line.split_once("mount -t").context("a command")?.1;
