@@ -38,16 +38,20 @@ use layers::*;
 use place::Place;
 use words::*;
 
+/// Where the exercises of these tests are told.
+const HERE: (&str, &str) = (env!("CARGO_MANIFEST_DIR"), env!("CARGO_CRATE_NAME"));
+
 /// Tests that are run twice, by root (of the sandbox) and by an ordinary user.
 macro_rules! by_everyone {
     ($($test:ident),+ $(,)?) => {
         vec![$(
-            Test::new(stringify!($test), |sandbox: &Sandbox| $test(&Place::new(sandbox)?), &[]),
+            Test::new(stringify!($test), |sandbox: &Sandbox| $test(&Place::new(sandbox)?), &[]).of(HERE),
             Test::new(
                 concat!(stringify!($test), "_by_an_ordinary_user"),
                 || unprivileged(|sandbox| $test(&Place::new(sandbox)?)),
                 &[Need::Sandbox, Need::Other(attributes_in_a_tmpfs)],
-            ),
+            )
+            .of(HERE),
         )+]
     };
 }
