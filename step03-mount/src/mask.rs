@@ -27,6 +27,7 @@ pub fn mask(root: &Root, paths: &[PathBuf], explain: &Explain) -> Result<()> {
         return Ok(());
     }
     let mut cover = Cover::new()?;
+    // ANCHOR: exercise-3-8
     for path in paths {
         let Some(place) = find(root, path)? else { continue };
         let directory = kind(&fstat(&place)?) == SFlag::S_IFDIR;
@@ -43,6 +44,7 @@ pub fn mask(root: &Root, paths: &[PathBuf], explain: &Explain) -> Result<()> {
         })?;
     }
     Ok(())
+    // ANCHOR_END: exercise-3-8
 }
 
 /// What things are hidden under: the same two mounts over and over.

@@ -67,6 +67,7 @@ pub fn new_filesystem(
     data: &[String],
     attributes: Attributes,
 ) -> Result<OwnedFd, Refusal> {
+    // ANCHOR: exercise-3-4
     let context = fsopen(fstype)?;
     fsconfig(&context, libc::FSCONFIG_SET_STRING, Some("source"), Some(source))?;
     for option in data {
@@ -82,6 +83,7 @@ pub fn new_filesystem(
     // SAFETY: numbers go in, a descriptor comes out.
     let mount = unsafe { libc::syscall(libc::SYS_fsmount, context.as_raw_fd(), flags, set) };
     fd(mount).map_err(|errno| Refusal { errno, words: last_words(&context, String::new()) })
+    // ANCHOR_END: exercise-3-4
 }
 
 /// A copy of the mount at `place`, or of the part of it that begins there, attached nowhere; with
@@ -126,6 +128,7 @@ pub fn map_ids(mount: impl AsFd, user_namespace: impl AsFd, recursive: bool) -> 
 }
 
 fn set_attributes(mount: impl AsFd, recursive: bool, attr: libc::mount_attr) -> nix::Result<()> {
+    // ANCHOR: exercise-3-7
     let recursive = if recursive { libc::AT_RECURSIVE } else { 0 };
     // SAFETY: the kernel reads `attr`, whose size it is told.
     let result = unsafe {
@@ -139,10 +142,12 @@ fn set_attributes(mount: impl AsFd, recursive: bool, attr: libc::mount_attr) -> 
         )
     };
     Errno::result(result).map(drop)
+    // ANCHOR_END: exercise-3-7
 }
 
 /// Attaches `mount` on `target`.
 pub fn attach(mount: impl AsFd, target: impl AsFd) -> nix::Result<()> {
+    // ANCHOR: exercise-3-3
     let flags = libc::MOVE_MOUNT_F_EMPTY_PATH | libc::MOVE_MOUNT_T_EMPTY_PATH;
     // SAFETY: the empty paths are constants.
     let result = unsafe {
@@ -156,6 +161,7 @@ pub fn attach(mount: impl AsFd, target: impl AsFd) -> nix::Result<()> {
         )
     };
     Errno::result(result).map(drop)
+    // ANCHOR_END: exercise-3-3
 }
 
 /// The number of the mount that `place` is in. See statx(2).

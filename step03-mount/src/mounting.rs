@@ -75,6 +75,7 @@ impl MountPoint {
 
     /// The mount, attached nowhere yet.
     fn detached(&self, source: Option<OwnedFd>) -> Result<OwnedFd> {
+        // ANCHOR: exercise-3-5
         match (&self.source, source) {
             (Source::Bind { recursive, .. }, Some(source)) => {
                 let mount = mount_api::copy(source, *recursive)?;
@@ -94,6 +95,7 @@ impl MountPoint {
                 unreachable!("opened by try_mount")
             }
         }
+        // ANCHOR_END: exercise-3-5
     }
 
     fn remount(&self, root: &Root) -> Result<OwnedFd> {

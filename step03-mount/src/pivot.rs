@@ -26,6 +26,7 @@ use crate::{
 /// Makes `root`, which must be a mount, the root directory, and leaves nothing of the old one. If mounts
 /// of the old one are `shared` with the host they are cut off first, or the host would lose them too.
 pub fn pivot(root: &Root, shared: bool, explain: &Explain) -> Result<()> {
+    // ANCHOR: exercise-3-9
     let old = open_dir("/").context("opening the old root")?;
     explain
         .act(sh(["cd", "-P", &root.shown("/".as_ref())]), "entering the rootfs", || fchdir(root))?;
@@ -46,6 +47,7 @@ pub fn pivot(root: &Root, shared: bool, explain: &Explain) -> Result<()> {
         umount2(".", MntFlags::MNT_DETACH)
     })?;
     chdir("/").context("entering the new root")?;
+    // ANCHOR_END: exercise-3-9
     verify(root)
 }
 // ANCHOR_END: pivot

@@ -28,6 +28,7 @@ impl Layer for Propagation {
     }
 
     fn enter(&mut self, explain: &Explain) -> Result<()> {
+        // ANCHOR: exercise-3-1
         explain.act("mount --make-rprivate /", "making all mounts private", || {
             mount(
                 None::<&str>,
@@ -37,6 +38,7 @@ impl Layer for Propagation {
                 None::<&str>,
             )
         })
+        // ANCHOR_END: exercise-3-1
     }
 }
 // ANCHOR_END: propagation-layer

@@ -54,9 +54,11 @@ impl Root {
     /// The file or directory at `inside`, wherever links inside the root lead: only a place, not
     /// open for reading (`O_PATH`).
     pub fn open(&self, inside: &Path) -> nix::Result<OwnedFd> {
+        // ANCHOR: exercise-3-2
         // No magic links: those of `/proc/PID/fd` are no paths, and could lead anywhere.
         let resolve = ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS;
         open_beneath(&self.fd, inside, OFlag::O_PATH, resolve)
+        // ANCHOR_END: exercise-3-2
     }
     // ANCHOR_END: root-open
 

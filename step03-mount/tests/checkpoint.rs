@@ -108,6 +108,7 @@ conformance::checkpoint! {
     no_working_directory_leads_outside: [Command("sh")],
     links_for_kernel_file_systems_are_refused,
     targets_stay_inside: [Command("unshare"), UserNamespaces],
+    a_link_to_the_host_leads_nowhere,
     a_link_inside_is_followed_inside,
     a_race_over_a_target_stays_inside,
     bad_input_is_told_in_one_line,

@@ -30,7 +30,8 @@ pub fn dev_holds_what_it_should_and_no_more(sandbox: &Sandbox) -> Result<()> {
         for (name, number) in devices {
             let seen = &dev[name];
             let seen = [&seen["type"], &seen["rdev"], &seen["mode"]];
-            expect::equal(name, &seen, ["char", number, "0666"], "mknod(2)")?;
+            let what = format!("the device {name}: its kind, number or mode");
+            expect::equal(&what, &seen, ["char", number, "0666"], "mknod(2)")?;
         }
         for (name, target) in links {
             expect::equal(name, &dev[name]["target"], target, "symlink(2)")?;

@@ -45,7 +45,12 @@ impl Trap {
         let wanted = ["file", "pts", "self", "self/attr", "shm", "sub"];
         let found: Vec<_> = found.iter().map(|path| path.strip_prefix(&self.prey)).collect();
         let found = found.into_iter().collect::<Result<Vec<_>, _>>()?;
-        expect::equal("the host's directory", &found, wanted.map(Path::new), "openat2(2)")?;
+        expect::equal(
+            "what is in a directory of the host, beside the rootfs,",
+            &found,
+            wanted.map(Path::new),
+            "openat2(2)",
+        )?;
         let file = fs::read_to_string(self.prey.join("file"))?;
         expect::equal("the host's file", &file, "of the host", "openat2(2)")
     }
@@ -106,6 +111,19 @@ pub fn targets_stay_inside(sandbox: &Sandbox) -> Result<()> {
                 }
             }
         }
+    }
+    Ok(())
+}
+
+/// The shortest of these attacks: a link of the image in the place that a volume is to be mounted.
+pub fn a_link_to_the_host_leads_nowhere(sandbox: &Sandbox) -> Result<()> {
+    let trap = Trap::new()?;
+    fs::create_dir_all(sandbox.dir().join("source"))?;
+    for link in trap.links() {
+        trap.rootfs.symlink("etc/trap", &link)?;
+        let run = step03(sandbox).rootfs(&trap.rootfs).args(["-v", "source:/etc/trap/new"]);
+        run.probe(["exit", "0"]).output()?; // whether it works or not
+        trap.is_untouched()?;
     }
     Ok(())
 }

@@ -74,10 +74,12 @@ pub fn masked_paths_are_empty(sandbox: &Sandbox) -> Result<()> {
                 let new = format!("create={path}/new");
                 let words = ["seq", "ls", path, "--", "try", &new];
                 let seen = crate::lines(&runtime(sandbox).rootfs(&rootfs).probe(words).output()?)?;
-                expect::equal(path, &seen[0], serde_json::json!([]), "proc(5)")?;
+                let what = format!("what can be seen in {path}");
+                expect::equal(&what, &seen[0], serde_json::json!([]), "proc(5)")?;
                 expect::equal(&new, &seen[1][&new], "EROFS", "proc(5)")?;
             } else {
-                expect::equal(path, &inside[&stat]["rdev"], "1:3", "null(4)")?;
+                let what = format!("the device that {path} is hidden under");
+                expect::equal(&what, &inside[&stat]["rdev"], "1:3", "null(4)")?;
             }
         }
         checked += 1;

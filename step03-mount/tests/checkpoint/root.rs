@@ -35,13 +35,15 @@ pub fn the_old_root_is_gone(sandbox: &Sandbox) -> Result<()> {
         let seen = runtime(sandbox).rootfs(&rootfs).probe(tries).output()?.json()?;
         for way in ways {
             let refusal = &seen[format!("{way}={secret}")];
-            expect::equal(way, refusal, "ENOENT", "pivot_root(2), chroot(2)")?;
+            let what = format!("what came of looking for a file of the host by {way}");
+            expect::equal(&what, refusal, "ENOENT", "pivot_root(2), chroot(2)")?;
         }
         let report = runtime(sandbox).rootfs(&rootfs).report()?;
         let mounts = report["mounts"].as_array().context("the report has no mounts")?;
         let roots = mounts.iter().filter(|mount| mount["target"] == "/").count();
-        expect::equal("the number of mounts on /", &roots, 1, "umount(2), MNT_DETACH")?;
-        let host = "a mount of the host";
+        let what = "the number of mounts on /, one of which is the old root if there are two,";
+        expect::equal(what, &roots, 1, "umount(2), MNT_DETACH")?;
+        let host = "the host's mounts are gone";
         expect::that(host, mounts.len() < 40, mounts, "pivot_root(2)")?;
     }
     Ok(())

@@ -47,7 +47,8 @@ pub fn a_read_only_volume_is_so_all_the_way_down(sandbox: &Sandbox) -> Result<()
         let tries = ["create=/data/new", "create=/data/sub/new", "open-write=/data/mark"];
         let seen = run(&["try", tries[0], tries[1], tries[2]])?;
         for what in tries {
-            expect::equal(what, &seen[what], "EROFS", "mount_setattr(2), AT_RECURSIVE")?;
+            let told = format!("what came of {what}, in a volume with :ro,");
+            expect::equal(&told, &seen[what], "EROFS", "mount_setattr(2), AT_RECURSIVE")?;
         }
         let report = run(&["report", "mounts", "file:/data/mark"])?;
         expect::equal("a file in it", &report["file:/data/mark"], "data", "")?;
@@ -136,10 +137,12 @@ pub fn a_read_only_rootfs_is_so_all_the_way_down(sandbox: &Sandbox) -> Result<()
         let seen = run.output()?.json()?;
         mount(sandbox, "umount", &[&below])?;
         for what in &tries[..3] {
-            expect::equal(what, &seen[what], "EROFS", "mount_setattr(2)")?;
+            let told = format!("what came of {what}, in a read-only rootfs,");
+            expect::equal(&told, &seen[what], "EROFS", "mount_setattr(2)")?;
         }
         for what in &tries[3..] {
-            expect::equal(what, &seen[what], "ok", "mount_setattr(2)")?;
+            let told = format!("what came of {what}, on a mount of its own,");
+            expect::equal(&told, &seen[what], "ok", "mount_setattr(2)")?;
         }
     }
     Ok(())

@@ -1,0 +1,20 @@
+// wrong: the attributes are changed on the place that was opened, and not on the copy of it
+// says: mounting 
+match (&self.source, source) {
+    (Source::Bind { recursive, .. }, Some(source)) => {
+        mount_api::change(&source, self.attributes)?;
+        Ok(mount_api::copy(source, *recursive)?)
+    }
+    (Source::New { fstype, name }, _) => {
+        let data = self.data_for_this_user_namespace();
+        let mount = mount_api::new_filesystem(fstype, name, &data, self.attributes);
+        mount.map_err(|refusal| self.with_hint(refusal))
+    }
+    (Source::Ready { .. }, Some(mount)) => {
+        mount_api::change(&mount, self.attributes)?;
+        Ok(mount)
+    }
+    (Source::Bind { .. } | Source::Ready { .. } | Source::Remount, _) => {
+        unreachable!("opened by try_mount")
+    }
+}
