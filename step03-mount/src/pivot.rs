@@ -47,8 +47,8 @@ pub fn pivot(root: &Root, shared: bool, explain: &Explain) -> Result<()> {
         umount2(".", MntFlags::MNT_DETACH)
     })?;
     chdir("/").context("entering the new root")?;
-    // ANCHOR_END: exercise-3-9
     verify(root)
+    // ANCHOR_END: exercise-3-9
 }
 // ANCHOR_END: pivot
 

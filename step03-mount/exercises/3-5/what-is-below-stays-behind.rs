@@ -1,5 +1,5 @@
 // wrong: only the one mount is copied; what is mounted below the source is missing in the container
-// says: in a volume
+// says: nothing is mounted on /data/sub
 match (&self.source, source) {
     (Source::Bind { .. }, Some(source)) => {
         let mount = mount_api::copy(source, false)?;

@@ -1,5 +1,5 @@
 // wrong: /dev/null covers files; on a directory it cannot be mounted
-// says: ENOTDIR
+// says: EINVAL
 for path in paths {
     let Some(place) = find(root, path)? else { continue };
     let shown = root.shown(path);

@@ -1,5 +1,5 @@
 // wrong: directories are passed over
-// says: what can be seen in /
+// says: where a cover should be
 for path in paths {
     let Some(place) = find(root, path)? else { continue };
     if kind(&fstat(&place)?) == SFlag::S_IFDIR {

@@ -7,3 +7,4 @@ fchdir(&old).context("entering the old root")?;
 explain.say("umount .");
 let _ = umount2(".", MntFlags::empty());
 chdir("/").context("entering the new root")?;
+verify(root)

@@ -3,3 +3,4 @@
 explain.act(sh(["cd", "-P", &root.shown("/".as_ref())]), "entering the rootfs", || fchdir(root))?;
 explain.act("chroot .", "chroot", || nix::unistd::chroot("."))?;
 chdir("/").context("entering the new root")?;
+verify(root)

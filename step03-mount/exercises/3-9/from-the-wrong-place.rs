@@ -7,3 +7,4 @@ explain.act("umount -l .", "detaching the old root", || {
     umount2(".", MntFlags::MNT_DETACH)
 })?;
 chdir("/").context("entering the new root")?;
+verify(root)

@@ -3,3 +3,4 @@
 explain.act(sh(["cd", "-P", &root.shown("/".as_ref())]), "entering the rootfs", || fchdir(root))?;
 explain.act("pivot_root . .", "pivot_root", || pivot_root(".", ".").map_err(with_hint))?;
 chdir("/").context("entering the new root")?;
+verify(root)

@@ -7,3 +7,4 @@ explain.act("umount -l .", "detaching the old root", || {
     fchdir(&old)?;
     umount2(".", MntFlags::MNT_DETACH)
 })?;
+verify(root)

@@ -74,9 +74,10 @@ pub fn masked_paths_are_empty(sandbox: &Sandbox) -> Result<()> {
                 let new = format!("create={path}/new");
                 let words = ["seq", "ls", path, "--", "try", &new];
                 let seen = crate::lines(&runtime(sandbox).rootfs(&rootfs).probe(words).output()?)?;
-                let what = format!("what can be seen in {path}");
+                let what = format!("what can be seen in {path}, where a cover should be,");
                 expect::equal(&what, &seen[0], serde_json::json!([]), "proc(5)")?;
-                expect::equal(&new, &seen[1][&new], "EROFS", "proc(5)")?;
+                let what = format!("what came of {new}, where a cover should be,");
+                expect::equal(&what, &seen[1][&new], "EROFS", "proc(5)")?;
             } else {
                 let what = format!("the device that {path} is hidden under");
                 expect::equal(&what, &inside[&stat]["rdev"], "1:3", "null(4)")?;
