@@ -5,7 +5,7 @@ use std::{
     io::{BufRead, BufReader},
     os::unix::process::CommandExt,
     process::{Child, Command, Stdio},
-    sync::mpsc,
+    sync::{Mutex, MutexGuard, PoisonError, mpsc},
     thread,
     time::{Duration, Instant},
 };
@@ -38,14 +38,17 @@ pub struct Kernel {
     /// What it runs though another kernel has: programs, each with those of its tests that are worth
     /// it.
     pub again: Again,
+    /// How many machines share the work: as many as keep this machine's processors busy.
+    pub machines: usize,
     /// How long one machine may take.
     pub limit: Duration,
-    /// The command that boots a machine with this plan.
-    pub machine: fn(&Programs, Plan) -> Result<Command>,
+    /// The command that boots a machine with this plan, of which there may be several side by side:
+    /// which of them it is.
+    pub machine: fn(&Programs, Plan, usize) -> Result<Command>,
 }
 
 impl Kernel {
-    /// Boots a machine for each layout of control groups, if there is something for it to do.
+    /// Boots machines for each layout of control groups, if there is something for them to do.
     pub fn run(&self, programs: &Programs, table: &mut Table) -> Result<()> {
         let boots = [
             (Layout::Unified, self.name.to_string(), self.again),
@@ -53,18 +56,31 @@ impl Kernel {
         ];
         for (layout, name, again) in boots {
             let plan = Plan::new(programs, table, layout, again)?;
-            if plan.runs.is_empty() {
-                continue;
-            }
-            let machine = (self.machine)(programs, plan)?;
-            if let Err(error) = carry_out(&name, machine, self.limit, table) {
-                let stopped = vec![("(the machine)".into(), Verdict::Failed(format!("{error:#}")))];
-                host::finish("(the machine)", &stopped, Duration::ZERO);
-                table.add(&name, "(the machine)", stopped);
-            }
+            let plans = plan.dealt_to(self.machines).into_iter().enumerate();
+            let machines = plans.map(|(number, plan)| (self.machine)(programs, plan, number));
+            let machines = machines.collect::<Result<Vec<_>>>()?;
+            let table = Mutex::new(&mut *table);
+            thread::scope(|scope| {
+                for machine in machines {
+                    scope.spawn(|| self.run_one(&name, machine, &table));
+                }
+            });
         }
         Ok(())
     }
+
+    fn run_one(&self, name: &str, machine: Command, table: &Mutex<&mut Table>) {
+        if let Err(error) = carry_out(name, machine, self.limit, table) {
+            let stopped = vec![("(the machine)".into(), Verdict::Failed(format!("{error:#}")))];
+            host::finish("(the machine)", &stopped, Duration::ZERO);
+            locked(table).add(name, "(the machine)", stopped);
+        }
+    }
+}
+
+/// A machine that panics while it holds the table has entered all that it had to say.
+fn locked<'a, T>(mutex: &'a Mutex<T>) -> MutexGuard<'a, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// How long it may take until a machine is up, on a host that has much else to do.
@@ -78,12 +94,17 @@ const OFF: Duration = Duration::from_secs(10);
 
 /// Runs a machine, and enters into the table what it answers. One that takes longer than `limit`, or
 /// stops before it is done, is an error that shows its last words.
-fn carry_out(kernel: &str, mut machine: Command, limit: Duration, table: &mut Table) -> Result<()> {
+fn carry_out(
+    kernel: &str,
+    mut machine: Command,
+    limit: Duration,
+    table: &Mutex<&mut Table>,
+) -> Result<()> {
     let booted = boot(&mut machine).or_else(|error| {
         // An emulated clock may be too far from the host's for the kernel to begin.
         let note = format!("{kernel} did not boot at first, and was tried once more: {error:#}");
         println!("\n{note}");
-        table.note(note);
+        locked(table).note(note);
         boot(&mut machine)
     });
     let (mut machine, mut console, release) =
@@ -103,7 +124,7 @@ fn carry_out(kernel: &str, mut machine: Command, limit: Duration, table: &mut Ta
                 last = Instant::now();
                 so_far.push((test, verdict));
                 host::progress(&program, so_far.len());
-                table.add(&column, &program, so_far.last().cloned().into_iter().collect());
+                locked(table).add(&column, &program, so_far.last().cloned().into_iter().collect());
             }
             Answer::Ran(program) => {
                 host::finish(&program, &so_far, step.elapsed());

@@ -21,7 +21,7 @@ use crate::{
 pub const VARIABLE: &str = "CONFORMANCE_PLAN";
 
 /// What a guest is to do.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Plan {
     /// Where the workspace is, if it is in a file system of the guest's.
     pub workspace: Option<PathBuf>,
@@ -34,7 +34,7 @@ pub struct Plan {
 }
 
 /// One test program.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Run {
     /// As the table names it.
     pub name: String,
@@ -85,6 +85,24 @@ impl Plan {
         }
         Ok(Self { runs, layout, ..Self::default() })
     }
+
+    /// The same work as several plans, like a hand of cards, since what one test takes its
+    /// neighbours in a program often take too. None is empty.
+    pub fn dealt_to(self, machines: usize) -> Vec<Self> {
+        let empty = |_| Self { runs: Vec::new(), ..self.clone() };
+        let mut hands: Vec<Self> = (0..machines).map(empty).collect();
+        let mut next = (0..machines).cycle();
+        for run in &self.runs {
+            hands.iter_mut().for_each(|h| h.runs.push(Run { tests: Vec::new(), ..run.clone() }));
+            for (test, hand) in run.tests.iter().zip(&mut next) {
+                let last = hands[hand].runs.last_mut();
+                last.into_iter().for_each(|run| run.tests.push(test.clone()));
+            }
+        }
+        hands.iter_mut().for_each(|hand| hand.runs.retain(|run| !run.tests.is_empty()));
+        hands.retain(|hand| !hand.runs.is_empty());
+        hands
+    }
 }
 
 /// These tests and those, which there must be.
@@ -108,5 +126,27 @@ impl Answer {
     /// Host: reads it in a line of the console.
     pub fn hear(line: &str) -> Option<Self> {
         serde_json::from_str(line.trim_end_matches('\r').split_once("@@")?.1).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(name: &str, tests: &[&str]) -> Run {
+        let tests = tests.iter().map(|test| test.to_string()).collect();
+        Run { name: name.into(), path: PathBuf::new(), folder: PathBuf::new(), tests }
+    }
+
+    #[test]
+    fn work_is_dealt_out_evenly_and_nothing_twice() {
+        let runs = vec![run("a", &["1", "2", "3"]), run("b", &["4"]), run("c", &["5"])];
+        let hands = Plan { runs, ..Plan::default() }.dealt_to(2);
+        let tests = |hand: &Plan| hand.runs.iter().flat_map(|run| run.tests.clone()).collect();
+        let hands: Vec<Vec<String>> = hands.iter().map(tests).collect();
+        assert_eq!(hands, [vec!["1", "3", "5"], vec!["2", "4"]]);
+        let one = Plan { runs: vec![run("a", &["1"])], ..Plan::default() };
+        assert_eq!(one.dealt_to(2).len(), 1);
+        assert_eq!(Plan::default().dealt_to(2).len(), 0);
     }
 }

@@ -20,7 +20,7 @@ use crate::{
 
 /// What it is there for: every controller, in both dialects, and two processors.
 pub const QEMU: Kernel =
-    Kernel { name: "QEMU", again: &[], limit: Duration::from_secs(25 * 60), machine };
+    Kernel { name: "QEMU", again: &[], machines: 1, limit: Duration::from_secs(25 * 60), machine };
 
 /// How many huge pages, of 2 MiB, are kept for whoever asks for them.
 const HUGE_PAGES: u32 = 16;
@@ -46,7 +46,7 @@ pub fn kernel_dir() -> PathBuf {
     "target/conformance/kernel".into()
 }
 
-fn machine(programs: &Programs, mut plan: Plan) -> Result<Command> {
+fn machine(programs: &Programs, mut plan: Plan, _: usize) -> Result<Command> {
     plan.workspace = Some(std::env::current_dir()?);
     let modules = only_entry(&kernel_dir().join("lib/modules"), "")?;
     plan.modules = modules::in_order(&modules)?;

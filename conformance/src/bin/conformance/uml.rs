@@ -21,6 +21,7 @@ use crate::{
 pub const UML: Kernel = Kernel {
     name: "UML",
     again: &[("step06 checkpoint", AGAIN)],
+    machines: 2,
     limit: Duration::from_secs(20 * 60),
     machine,
 };
@@ -47,13 +48,13 @@ const AGAIN: &[&str] = &[
 /// Debian's name for the kernel.
 pub const KERNEL: &str = "/usr/bin/linux.uml";
 
-fn machine(_: &Programs, mut plan: Plan) -> Result<Command> {
+fn machine(_: &Programs, mut plan: Plan, number: usize) -> Result<Command> {
     plan.modules = modules::in_order(&modules_dir()?)?;
     let workspace = std::env::current_dir()?;
     let dir = workspace.join("target/conformance");
     plan.workspace = Some(workspace);
     fs::create_dir_all(&dir).context("making target/conformance")?;
-    let file = dir.join("uml.json");
+    let file = dir.join(format!("uml-{number}.json"));
     fs::write(&file, serde_json::to_vec(&plan)?).context("writing the plan")?;
 
     let mut machine = Command::new(KERNEL);
