@@ -5,7 +5,11 @@ use conformance::{Sandbox, expect};
 
 use crate::engine::{Engine, IMAGE, LIMIT, RUNTIME, archive, clear, dir};
 
-fn docker(sandbox: &Sandbox) -> Result<Engine<'_>> {
+/// Each container is to say that it wants this runtime and not Docker's own.
+const RUN: [&str; 3] = ["run", "--runtime=ours", "--network=none"];
+
+/// `network` are flags for the daemon.
+fn docker_with<'a>(sandbox: &'a Sandbox, network: &[&str]) -> Result<Engine<'a>> {
     let dir = dir(sandbox, "docker")?;
     let path = |name: &str| dir.join(name).display().to_string();
     let socket = format!("unix://{}", path("socket"));
@@ -13,11 +17,11 @@ fn docker(sandbox: &Sandbox) -> Result<Engine<'_>> {
     std::fs::write(&config, "{}")?;
     let daemon = sandbox
         .run("/usr/sbin/dockerd")
-        .args(["--iptables=false", "--ip-masq=false", "--bridge=none", "--storage-driver=vfs"])
+        .args(["--iptables=false", "--ip-masq=false", "--ip-forward=false", "--storage-driver=vfs"])
+        .args(network)
         .args(["--config-file", &config.display().to_string(), "--host", &socket])
         .args(["--data-root", &path("data"), "--exec-root", &path("exec")])
         .args(["--pidfile", &path("pid"), "--add-runtime", &format!("ours={RUNTIME}")])
-        .args(["--default-runtime", "ours"])
         .args(["--cgroup-parent", &format!("/{}", sandbox.cgroup_parent())])
         .limit(LIMIT * 2)
         .spawn()?;
@@ -29,8 +33,13 @@ fn docker(sandbox: &Sandbox) -> Result<Engine<'_>> {
         behind: vec![daemon],
     };
     engine.until(&["version", "--format={{.Server.Version}}"], |text| !text.is_empty())?;
-    engine.says(&["import", &archive(sandbox)?, IMAGE])?;
+    let healthy = "--change=HEALTHCHECK CMD [\"/bin/probe\", \"cat\", \"/tmp/well\"]";
+    engine.says(&["import", healthy, &archive(sandbox)?, IMAGE])?;
     Ok(engine)
+}
+
+fn docker(sandbox: &Sandbox) -> Result<Engine<'_>> {
+    docker_with(sandbox, &["--bridge=none"])
 }
 
 /// Debian's, or a newer one that somebody has put before it.
@@ -48,7 +57,7 @@ fn stop(mut engine: Engine) -> Result<()> {
 
 pub fn docker_runs_a_container(sandbox: &Sandbox) -> Result<()> {
     let engine = docker(sandbox)?;
-    let run = ["run", "--rm", "--network=none"];
+    let run = [&RUN[..], &["--rm"]].concat();
     let words = ["--hostname=box", IMAGE, "/bin/probe", "report", "hostname"];
     let seen = engine.outcome(&[&run[..], &words].concat())?.json()?;
     expect::equal("the host name", &seen["hostname"].as_str().context("a name")?, "box", "")?;
@@ -63,8 +72,7 @@ pub fn docker_runs_a_container(sandbox: &Sandbox) -> Result<()> {
 pub fn docker_drives_one_in_the_background(sandbox: &Sandbox) -> Result<()> {
     let engine = docker(sandbox)?;
     let command = [IMAGE, "/bin/probe", "trap"];
-    let run = ["run", "--detach", "--name=one", "--network=none"];
-    engine.says(&[&run[..], &command].concat())?;
+    engine.says(&[&RUN[..], &["--detach", "--name=one"], &command].concat())?;
     engine.until(&["logs", "one"], |text| text == "ready")?;
     engine.drives("one")?;
     engine.says(&["update", "--memory=64m", "--memory-swap=64m", "one"])?;
@@ -79,9 +87,7 @@ pub fn docker_gives_what_it_was_asked_for(sandbox: &Sandbox) -> Result<()> {
     std::fs::write(shared.join("file"), "from outside")?;
     let volume = format!("--volume={}:/data:ro", shared.display());
     let flags = [
-        "run",
         "--rm",
-        "--network=none",
         &volume,
         "--tmpfs=/scratch",
         "--read-only",
@@ -93,12 +99,52 @@ pub fn docker_gives_what_it_was_asked_for(sandbox: &Sandbox) -> Result<()> {
         "--ulimit=nofile=100:200",
         IMAGE,
     ];
-    let says = |command: &[&str]| engine.says(&[&flags[..], command].concat());
+    let says = |command: &[&str]| engine.says(&[&RUN[..], &flags, command].concat());
     expect::equal("the volume", &says(&["/bin/probe", "cat", "file"])?, "from outside", "")?;
     says(&["/bin/probe", "write", "/scratch/file", "text"])?;
     for path in ["/data/file", "/file"] {
         let write = ["/bin/probe", "write", path, "text"];
-        engine.outcome(&[&flags[..], &write].concat())?.code(1)?;
+        engine.outcome(&[&RUN[..], &flags, &write].concat())?.code(1)?;
     }
     stop(engine)
+}
+
+/// Docker asks a container how it is by running a command in it, again and again.
+pub fn docker_checks_its_health(sandbox: &Sandbox) -> Result<()> {
+    let engine = docker(sandbox)?;
+    let flags = ["--detach", "--name=one", "--tmpfs=/tmp", "--health-interval=200ms"];
+    engine
+        .says(&[&RUN[..], &flags, &["--health-retries=2", IMAGE, "/bin/probe", "trap"]].concat())?;
+    let status = ["inspect", "--format={{.State.Health.Status}}", "one"];
+    engine.until(&status, |text| text == "unhealthy")?;
+    engine.says(&["exec", "one", "/bin/probe", "write", "/tmp/well", "yes"])?;
+    engine.until(&status, |text| text == "healthy")?;
+    engine.ends("one")?;
+    stop(engine)
+}
+
+pub fn docker_can_leave_a_container_in_the_hosts_network(sandbox: &Sandbox) -> Result<()> {
+    let engine = docker(sandbox)?;
+    let run = ["run", "--runtime=ours", "--rm", "--network=host", IMAGE];
+    let seen = engine.outcome(&[&run[..], &["/bin/probe", "report", "namespaces"]].concat())?;
+    let host = sandbox.run("readlink").arg("/proc/self/ns/net").output()?.stdout();
+    expect::equal("its network", &seen.json()?["namespaces"]["net"], host.trim_end(), "")?;
+    stop(engine)
+}
+
+/// On the bridge of Docker's own, one container reaches another by its address.
+pub fn docker_s_containers_reach_each_other(sandbox: &Sandbox) -> Result<()> {
+    let engine = docker_with(sandbox, &["--fixed-cidr=172.17.0.0/24"])?;
+    let run = ["run", "--runtime=ours"];
+    let serve = ["--detach", "--name=one", IMAGE, "/bin/probe", "listen", "0.0.0.0:7000"];
+    engine.says(&[&run[..], &serve].concat())?;
+    let format = "--format={{.NetworkSettings.IPAddress}}";
+    let address = engine.until(&["inspect", format, "one"], |text| !text.is_empty())?;
+    let there = format!("{address}:7000");
+    let ask = ["--rm", IMAGE, "/bin/probe", "connect", &there, "from afar"];
+    let said = engine.says(&[&run[..], &ask].concat())?;
+    expect::contains("what it is answered", &said, "from afar", "")?;
+    engine.says(&["rm", "--force", "one"])?;
+    stop(engine)?;
+    sandbox.run("ip").args(["link", "delete", "docker0"]).output()?.success().map(drop)
 }

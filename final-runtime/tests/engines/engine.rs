@@ -122,9 +122,11 @@ pub fn archive(sandbox: &Sandbox) -> Result<String> {
 /// Clears away what engines leave of their own, and what they have bound into each other.
 pub fn clear(sandbox: &Sandbox) -> Result<()> {
     let run = sandbox.root().join("run");
-    // Docker mounts its directory on itself; umount(8) leaves /run/mount.
-    let data = sandbox.dir().join("docker/data").display().to_string();
-    for place in [data.as_str(), "/run/netns", "/run/containerd", "/run/docker"] {
+    // Docker mounts its directory on itself, and what it calls the host's network; umount(8) leaves
+    // /run/mount.
+    let docker = |path| sandbox.dir().join("docker").join(path).display().to_string();
+    let (data, network) = (docker("data"), docker("exec/netns/default"));
+    for place in [&data, &network, "/run/netns", "/run/containerd", "/run/docker"] {
         let _ = sandbox.run("/bin/umount").args(["-R", "-l", place]).output()?; // if it is one
     }
     for name in ["containerd", "docker", "libpod", "containers", "netns", "cni", "lock", "mount"] {

@@ -159,6 +159,33 @@ pub fn podman_gives_a_terminal(sandbox: &Sandbox) -> Result<()> {
     clear(sandbox)
 }
 
+/// Without systemd, which would ask again and again, somebody has to ask.
+pub fn podman_checks_its_health(sandbox: &Sandbox) -> Result<()> {
+    let mut engine = podman(sandbox)?;
+    let check = r#"--health-cmd=["/bin/probe", "cat", "/tmp/well"]"#;
+    let flags = ["--detach", "--name=one", "--tmpfs=/tmp", "--health-interval=disable", check];
+    let words = run(sandbox, &[&flags[..], &[IMAGE, "/bin/probe", "trap"]].concat());
+    engine.leaves(&strs(&words))?;
+    engine.until(&["logs", "one"], |text| text == "ready")?;
+    engine.outcome(&["healthcheck", "run", "one"])?.code(1)?;
+    engine.says(&["exec", "one", "/bin/probe", "write", "/tmp/well", "yes"])?;
+    engine.says(&["healthcheck", "run", "one"])?;
+    engine.ends("one")?;
+    engine.behind.clear();
+    clear(sandbox)
+}
+
+pub fn podman_can_leave_a_container_in_the_hosts_network(sandbox: &Sandbox) -> Result<()> {
+    let engine = podman(sandbox)?;
+    let parent = format!("--cgroup-parent=/{}", sandbox.cgroup_parent());
+    let words =
+        ["run", "--rm", "--network=host", &parent, IMAGE, "/bin/probe", "report", "namespaces"];
+    let seen = engine.outcome(&words)?.json()?;
+    let host = sandbox.run("readlink").arg("/proc/self/ns/net").output()?.stdout();
+    expect::equal("its network", &seen["namespaces"]["net"], host.trim_end(), "")?;
+    clear(sandbox)
+}
+
 pub fn podman_tells_why_a_command_cannot_run(sandbox: &Sandbox) -> Result<()> {
     let engine = podman(sandbox)?;
     for (command, code, why) in [
