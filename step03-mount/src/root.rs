@@ -9,7 +9,7 @@
 use std::{
     ffi::OsStr,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
 };
 
 use nix::{
@@ -70,20 +70,17 @@ impl Root {
 
     /// The directory at `inside`, made if it is missing, as are those above it (mode 0755).
     pub fn make_dir(&self, inside: &Path) -> nix::Result<OwnedFd> {
-        let mut parent = self.open(Path::new("/"))?;
-        let mut path = PathBuf::from("/");
-        for component in inside.components() {
-            let Component::Normal(name) = component else {
-                path.push(component);
-                continue;
-            };
-            path.push(name);
-            parent = match self.open(&path) {
-                Err(Errno::ENOENT) => make_dir_in(&parent, name)?,
-                other => other?,
-            };
+        let inside = Path::new("/").join(inside);
+        match (self.open(&inside), inside.parent()) {
+            (Err(Errno::ENOENT), Some(parent)) => {
+                let parent = self.make_dir(parent)?;
+                match inside.file_name() {
+                    Some(name) => make_dir_in(&parent, name),
+                    None => self.open(&inside), // it ends with `..`
+                }
+            }
+            (other, _) => other,
         }
-        Ok(parent)
     }
 
     /// The file at `inside`, made empty if it is missing, as are the directories above it.

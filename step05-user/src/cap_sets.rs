@@ -45,12 +45,14 @@ impl CapSets {
         let set = |pick: fn(&Data) -> u32| {
             CapSet::from_bits(u64::from(pick(&data[0])) | u64::from(pick(&data[1])) << 32)
         };
+        let (permitted, inheritable) = (set(|data| data.permitted), set(|data| data.inheritable));
+        let ambient = permitted.and(inheritable); // the kernel keeps it within both
         Ok(Self {
             effective: set(|data| data.effective),
-            permitted: set(|data| data.permitted),
-            inheritable: set(|data| data.inheritable),
-            bounding: known().filter(|cap| bounding_has(*cap) == Ok(true)).collect(),
-            ambient: known().filter(|cap| ambient_has(*cap)).collect(),
+            permitted,
+            inheritable,
+            bounding: CapSet::known().iter().filter(|cap| bounding_has(*cap) == Ok(true)).collect(),
+            ambient: ambient.iter().filter(|cap| ambient_has(*cap)).collect(),
         })
     }
 
@@ -97,7 +99,10 @@ impl CapSet {
     /// All that this kernel knows, as in `/proc/sys/kernel/cap_last_cap`. A process in a new user
     /// namespace begins with these.
     pub fn known() -> Self {
-        known().collect()
+        // EINVAL is the kernel's word for one beyond the last. In seven questions, not in 41.
+        let all: Vec<_> = Self::from_bits(u64::MAX).iter().collect();
+        let known = all.partition_point(|cap| bounding_has(*cap).is_ok());
+        all.into_iter().take(known).collect()
     }
 }
 
@@ -109,11 +114,6 @@ pub(crate) fn try_power() -> nix::Result<()> {
         Err(Errno::EINVAL) => Ok(()),
         other => other.map(drop),
     }
-}
-
-fn known() -> impl Iterator<Item = Cap> {
-    // EINVAL is the kernel's word for one beyond the last.
-    CapSet::from_bits(u64::MAX).iter().take_while(|cap| bounding_has(*cap).is_ok())
 }
 
 fn bounding_has(cap: Cap) -> nix::Result<bool> {
