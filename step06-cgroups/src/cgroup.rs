@@ -3,6 +3,7 @@
 //! See cgroups(7), cgroup_namespaces(7).
 
 use std::{
+    cell::OnceCell,
     os::fd::BorrowedFd,
     path::Path,
     time::{Duration, Instant},
@@ -38,6 +39,7 @@ pub struct Cgroup {
     /// Whether what is found in the place of its group was left by a runtime that was killed, and is
     /// cleared away. Not where groups go on without a runtime that holds them.
     pub recovers: bool,
+    hierarchies: OnceCell<Vec<Hierarchy>>,
     scope: Option<Scope>,
     group: Group,
     doors: Vec<Door>,
@@ -53,6 +55,7 @@ impl Cgroup {
             controllers,
             namespace: true,
             recovers: true,
+            hierarchies: OnceCell::new(),
             scope: None,
             group: Group::default(),
             doors: Vec::new(),
@@ -62,6 +65,14 @@ impl Cgroup {
     /// Its group, once it is made.
     pub fn group(&self) -> &Group {
         &self.group
+    }
+
+    /// The hierarchies of this machine, which are looked for once.
+    pub fn hierarchies(&self) -> Result<&[Hierarchy]> {
+        if self.hierarchies.get().is_none() {
+            let _ = self.hierarchies.set(Hierarchy::all()?);
+        }
+        Ok(self.hierarchies.get().map_or(&[], Vec::as_slice))
     }
 
     /// Where its group will be, for one who writes that down before it is made. What is there already
@@ -77,13 +88,13 @@ impl Cgroup {
             return Ok(Vec::new());
         }
         let path = self.parent.clone().unwrap_or_default();
-        let place = |one: Hierarchy| {
+        let place = |one: &Hierarchy| {
             let top = one.top()?;
             let (dir, above) = (path.of(&top, &self.id), path.below(&top));
-            let place = Place { version: one.version, controllers: one.controllers, dir, above };
-            is(&place.dir).then_some(place)
+            let (version, controllers) = (one.version, one.controllers.clone());
+            is(&dir).then_some(Place { version, controllers, dir, above })
         };
-        Ok(Hierarchy::all()?.into_iter().filter_map(place).collect())
+        Ok(self.hierarchies()?.iter().filter_map(place).collect())
     }
 
     /// What the container has used so far.
@@ -122,7 +133,7 @@ impl Cgroup {
 
     /// Makes the group in every hierarchy that the caller may use.
     fn add_plain(&mut self, explain: &Explain) -> Result<()> {
-        let all = Hierarchy::all()?;
+        let all = self.hierarchies()?.to_vec();
         self.require(&all, |one| one.top().is_some())?;
         if all.iter().all(|one| one.top().is_none()) {
             explain.say(
@@ -130,6 +141,7 @@ impl Cgroup {
             );
         }
         let path = self.parent.clone().unwrap_or_default();
+        self.group.outlives = !self.recovers;
         for hierarchy in all {
             if let Some(top) = hierarchy.top() {
                 self.group.add(explain, hierarchy, &top, &path, &self.id)?;
@@ -177,7 +189,7 @@ impl Layer for Cgroup {
         // The processes of a killed runtime were killed with it, but that may have been only now.
         let deadline = Instant::now() + Duration::from_millis(200);
         let parent = self.parent.clone().unwrap_or_default();
-        let all = Hierarchy::all()?;
+        let all = self.hierarchies()?;
         let tops: Vec<_> = all.iter().filter_map(|one| Some((one, one.top()?))).collect();
         for (one, top) in tops.iter().filter(|(one, _)| one.serves(&Freezer)) {
             thaw_abandoned(explain, one.version, top, &parent, &self.id);
@@ -193,7 +205,7 @@ impl Layer for Cgroup {
         self.scope = self.manager.scope(explain, self.parent.as_ref(), &self.id)?;
         if self.scope.is_some() {
             // The rest has to wait: there is no scope without a process in it.
-            return self.require(&Hierarchy::all()?, |_| true);
+            return self.require(self.hierarchies()?, |_| true);
         }
         self.add_plain(explain)?;
         self.group.furnish(explain, &self.controllers)?;

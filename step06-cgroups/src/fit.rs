@@ -7,13 +7,24 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 
-use crate::{Files, Version};
+use crate::{Files, Freezer, Hierarchy, Version};
 
 /// An error if the group, in which there is nobody yet, cannot hold processes that run.
-pub fn check(files: &Files) -> Result<()> {
+pub fn check(files: &Files, hierarchy: &Hierarchy) -> Result<()> {
+    if files.version == Version::V2 {
+        check_kind(files)?;
+    }
+    if hierarchy.serves(&Freezer) {
+        check_above(files, &hierarchy.mount_point)?;
+    }
+    Ok(())
+}
+
+/// Whether it takes processes, and not threads only.
+fn check_kind(files: &Files) -> Result<()> {
     let dir = files.dir.display();
     let kind = files.read("cgroup.type")?.unwrap_or_default();
-    if files.version == Version::V2 && !matches!(kind.trim(), "domain" | "") {
+    if !matches!(kind.trim(), "domain" | "") {
         bail!(
             "making the group {dir}: it is {} since {} holds threads, and lets no process in \
              (cgroup.type; cgroups(7) has it under \"Thread mode\")",
@@ -21,7 +32,13 @@ pub fn check(files: &Files) -> Result<()> {
             files.above().dir.display()
         );
     }
-    let mut above = files.dir.ancestors().skip(1);
+    Ok(())
+}
+
+/// Whether one of the groups that it is in, up to the root of its tree, stands still.
+fn check_above(files: &Files, root: &Path) -> Result<()> {
+    let dir = files.dir.display();
+    let mut above = files.dir.ancestors().skip(1).take_while(|dir| dir.starts_with(root));
     if let Some(frozen) = above.find(|dir| stands_still(files.version, dir)) {
         bail!(
             "making the group {dir}: {} stands still, and with it what is in it (root lets it go on \
@@ -72,7 +89,8 @@ mod tests {
         let above = Fake::new(version, &[(file, text)]);
         let dir = above.0.path("group");
         fs::create_dir(&dir).expect("making a directory");
-        let said = check(&Files { version, dir }).err().map(|error| error.to_string());
+        let said =
+            check_above(&Files { version, dir }, &above.0.dir).err().map(|error| error.to_string());
         let said = said.map(|said| said.replace(&above.0.dir.display().to_string(), "DIR"));
         let expected = way_out.map(|way_out| {
             format!(
@@ -87,9 +105,8 @@ mod tests {
     #[case(Version::V2, "domain\n", true)]
     #[case(Version::V2, "domain invalid\n", false)]
     #[case(Version::V2, "threaded\n", false)]
-    #[case(Version::V1, "threaded\n", true)]
     fn what_kind_it_is(#[case] version: Version, #[case] kind: &str, #[case] good: bool) {
         let group = Fake::new(version, &[("cgroup.type", kind)]);
-        assert_eq!(check(&group.0).is_ok(), good);
+        assert_eq!(check_kind(&group.0).is_ok(), good);
     }
 }

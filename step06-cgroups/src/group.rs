@@ -37,6 +37,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The group of one container, in every hierarchy that it is in.
 #[derive(Default)]
 pub struct Group {
+    /// Whether it goes on without the runtime, so that no lock of the runtime's says that it is in
+    /// use.
+    pub outlives: bool,
     trees: Vec<Tree>,
 }
 
@@ -78,10 +81,10 @@ impl Group {
         let files = Files { version: hierarchy.version, dir: path.of(top, id) };
         let (top, above) = (top.to_owned(), path.below(top));
         let mut tree = Tree { hierarchy, files, top, above, lock: None };
-        tree.make(explain)?;
-        let files = tree.files.clone();
+        tree.make(explain, self.outlives)?;
+        let fits = fit::check(&tree.files, &tree.hierarchy);
         self.trees.push(tree);
-        fit::check(&files)
+        fits
     }
 
     /// Gives it, in every hierarchy, those of `controllers` that live there.
@@ -103,19 +106,18 @@ impl Group {
             Some(Tree { hierarchy, files, top, above: Vec::new(), lock: None })
         };
         let trees = Hierarchy::of(&first.to_string())?.into_iter().filter_map(tree).collect();
-        Ok(Self { trees })
+        Ok(Self { trees, ..Self::default() })
     }
 
     /// The group that was made here before, by another process.
     pub fn at(places: Vec<Place>) -> Self {
         let tree = |place: Place| {
             let Place { version, controllers, dir, above } = place;
-            let (mount_point, own) = (dir.clone(), None);
-            let hierarchy = Hierarchy { version, controllers, mount_point, own };
+            let hierarchy = Hierarchy::new(version, controllers, dir.clone(), None);
             let (top, files) = (dir.clone(), Files { version, dir });
             Tree { hierarchy, files, top, above, lock: None }
         };
-        Self { trees: places.into_iter().map(tree).collect() }
+        Self { trees: places.into_iter().map(tree).collect(), ..Self::default() }
     }
 
     /// Where it is, for another process to find it again.
@@ -226,7 +228,15 @@ impl Group {
     /// Removes it everywhere, and the groups above that were made for it if they are empty. What
     /// cannot be removed stays in `self`.
     pub fn remove(&mut self, explain: &Explain) -> Result<()> {
-        let deadline = Instant::now() + PATIENCE;
+        self.remove_by(explain, Instant::now() + PATIENCE)
+    }
+
+    /// The same without waiting for those who may still be in it.
+    pub fn remove_now(&mut self, explain: &Explain) -> Result<()> {
+        self.remove_by(explain, Instant::now())
+    }
+
+    fn remove_by(&mut self, explain: &Explain, deadline: Instant) -> Result<()> {
         let mut result = Ok(());
         self.trees.retain(|tree| {
             let removed = tree.remove(explain, deadline);
@@ -248,10 +258,10 @@ fn put_back(explain: &Explain, files: &Files, old: &Setting) {
 }
 
 impl Tree {
-    fn make(&mut self, explain: &Explain) -> Result<()> {
+    fn make(&mut self, explain: &Explain, outlives: bool) -> Result<()> {
         // The last container in a group above removes it, which may be at any moment.
         for _ in 0..100 {
-            match self.try_make(explain) {
+            match self.try_make(explain, outlives) {
                 Err(error) if is_gone(&error) => {}
                 made => {
                     return made.map_err(|error| match holders(&self.files.dir) {
@@ -264,7 +274,7 @@ impl Tree {
         bail!("making the group {}: somebody keeps removing it", self.files.dir.display())
     }
 
-    fn try_make(&mut self, explain: &Explain) -> Result<()> {
+    fn try_make(&mut self, explain: &Explain, outlives: bool) -> Result<()> {
         for dir in self.above.iter().filter(|dir| !dir.exists()) {
             match make(explain, dir) {
                 Err(_) if dir.exists() => {} // another was faster
@@ -272,6 +282,9 @@ impl Tree {
             }
         }
         make(explain, &self.files.dir)?;
+        if outlives && self.files.version == Version::V1 {
+            return Ok(()); // of v2 the directory is where the child is born
+        }
         let dir = File::open(&self.files.dir)?;
         let inode = dir.metadata()?.ino();
         self.lock = Some(lock(dir, FlockArg::LockExclusive)?);

@@ -6,6 +6,7 @@
 //! proc_pid_mountinfo(5), cgroup_namespaces(7).
 
 use std::{
+    cell::OnceCell,
     ffi::OsString,
     fs,
     os::unix::ffi::OsStringExt,
@@ -13,7 +14,10 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use nix::unistd::{AccessFlags, eaccess};
+use nix::{
+    fcntl::{AT_FDCWD, AtFlags},
+    unistd::{AccessFlags, faccessat},
+};
 
 use crate::Controller;
 
@@ -38,9 +42,21 @@ pub struct Hierarchy {
     pub mount_point: PathBuf,
     /// The directory of the group that the caller is in; `None` if that is not below the mount.
     pub own: Option<PathBuf>,
+    /// What `top` has found.
+    top: OnceCell<Option<PathBuf>>,
 }
 
 impl Hierarchy {
+    /// One with these parts.
+    pub(crate) fn new(
+        version: Version,
+        controllers: Vec<String>,
+        mount_point: PathBuf,
+        own: Option<PathBuf>,
+    ) -> Self {
+        Self { version, controllers, mount_point, own, top: OnceCell::new() }
+    }
+
     /// All hierarchies that are mounted here, in the order of `/proc/self/cgroup`.
     pub fn all() -> Result<Vec<Self>> {
         Self::of("self")
@@ -51,9 +67,12 @@ impl Hierarchy {
         let read = |path: &str| fs::read_to_string(path).with_context(|| format!("reading {path}"));
         let groups = read(&format!("/proc/{process}/cgroup"))?;
         let all = parse(&read("/proc/self/mountinfo")?, &groups);
-        let at_top = |one: Self| {
-            let top = one.top().unwrap_or_else(|| one.mount_point.clone());
-            one.at(&top)
+        let at_top = |one: Self| match one.version {
+            Version::V1 => one,
+            Version::V2 => {
+                let top = one.top().unwrap_or_else(|| one.mount_point.clone());
+                one.at(&top)
+            }
         };
         Ok(all.into_iter().map(at_top).collect())
     }
@@ -88,16 +107,22 @@ impl Hierarchy {
     /// For root that is the root of the tree. For another user it is the root of the subtree that
     /// was delegated to it (see "Delegation" in cgroups(7)), or `None` if none was. The highest,
     /// since the lower ones have processes in them, and in v2 only the leaves may have both
-    /// processes and limits.
+    /// processes and limits. The kernel is asked once.
     pub fn top(&self) -> Option<PathBuf> {
-        let own = self.own.as_ref().unwrap_or(&self.mount_point);
-        let above = own.ancestors().take_while(|dir| dir.starts_with(&self.mount_point));
-        above.filter(|dir| self.may_use(dir)).last().map(Path::to_owned)
+        let find = || {
+            let own = self.own.as_ref().unwrap_or(&self.mount_point);
+            let above = own.ancestors().take_while(|dir| dir.starts_with(&self.mount_point));
+            let all: Vec<_> = above.collect();
+            all.into_iter().rev().find(|dir| self.may_use(dir)).map(Path::to_owned)
+        };
+        self.top.get_or_init(find).clone()
     }
 
     /// Whether the caller may make groups in that one, and move processes into them.
     pub fn may_use(&self, dir: &Path) -> bool {
-        let may = |path: &Path| eaccess(path, AccessFlags::W_OK).is_ok();
+        // Of eaccess(3) glibc makes six system calls.
+        let effective = AtFlags::AT_EACCESS;
+        let may = |path: &Path| faccessat(AT_FDCWD, path, AccessFlags::W_OK, effective).is_ok();
         may(dir) && may(&dir.join("cgroup.procs"))
     }
 }
@@ -123,12 +148,8 @@ fn hierarchy(line: &str, mounts: &[Mount]) -> Option<Hierarchy> {
     // own group with it.
     let rank = |mount: &&Mount| (mount.find(path).is_none(), mount.root.components().count());
     let mount = mounts.iter().filter(of_this).min_by_key(rank)?;
-    Some(Hierarchy {
-        version,
-        controllers: controllers.into_iter().map(String::from).collect(),
-        mount_point: mount.point.clone(),
-        own: mount.find(path),
-    })
+    let controllers = controllers.into_iter().map(String::from).collect();
+    Some(Hierarchy::new(version, controllers, mount.point.clone(), mount.find(path)))
 }
 
 /// What a line of mountinfo says of a cgroup file system.

@@ -261,6 +261,9 @@ impl Controller for Memory {
     }
 
     fn settings(&self, files: &Files) -> Result<Vec<Setting>> {
+        if self.asked().is_none() {
+            return Ok(Vec::new()); // without looking at what this kernel has
+        }
         let soft = match files.version {
             Version::V1 => "memory.soft_limit_in_bytes",
             Version::V2 => "memory.low",

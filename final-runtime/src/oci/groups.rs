@@ -49,7 +49,9 @@ pub fn made(linux: &Linux, id: &str) -> Result<Group> {
 fn plain(path: &str, id: &str) -> Result<(GroupPath, String)> {
     let path = path.trim_matches('/');
     if path.is_empty() {
-        return Ok((GroupPath::default(), id.into()));
+        // In the root, as other runtimes have it. One around it would be made and removed with every
+        // container that is alone: a call in each hierarchy, which are among the kernel's slowest.
+        return Ok((GroupPath::none(), id.into()));
     }
     let (above, name) = path.rsplit_once('/').map_or((None, path), |(a, name)| (Some(a), name));
     let whole: Result<GroupPath> = path.parse();
@@ -75,7 +77,7 @@ fn scope(path: &str, id: &str) -> Result<(Option<GroupPath>, String)> {
 /// own groups, bound from where they are; from systemd it is a new mount. (A new mount of a cgroup file system shows the same within
 /// a cgroup namespace, and all of the host's without; and it takes milliseconds.)
 pub fn mounts(mount: &Mount, cgroup: &Cgroup) -> Result<Vec<MountPoint>> {
-    let all = Hierarchy::all().context("cgroup")?;
+    let all = cgroup.hierarchies().context("cgroup")?;
     let parent = cgroup.parent.clone().unwrap_or_default();
     let options = mount.options.join(",");
     let point = |one: &Hierarchy, target: &Path| {
@@ -92,7 +94,7 @@ pub fn mounts(mount: &Mount, cgroup: &Cgroup) -> Result<Vec<MountPoint>> {
         point
     };
     let target = mount.destination.as_path();
-    match &all[..] {
+    match all {
         [] => Ok(Vec::new()),
         [only] if only.version == Version::V2 => Ok(vec![point(only, target)]),
         many => {
