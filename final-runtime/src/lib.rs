@@ -24,7 +24,7 @@ pub mod image;
 mod layers;
 mod lifecycle;
 mod oci;
-mod own_binary;
+pub mod own_binary;
 mod signal;
 pub mod spec;
 pub mod storage;

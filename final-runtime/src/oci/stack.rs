@@ -224,11 +224,12 @@ impl Files {
             read_only: false,
             mounts: Vec::new(),
             devices: Vec::new(),
+            volumes: Vec::new(),
+            tmpfs: Vec::new(),
             read_only_paths: linux.readonly_paths.clone(),
             masked_paths: linux.masked_paths.clone(),
             workdir: cwd,
             pivots: false,
-            ..Mount::default()
         };
         let mut files = Self { mount, prepared: vec![], read_only: vec![], devices: Some(true) };
         if let Some(label) = linux.mount_label.as_ref().filter(|label| !label.is_empty()) {

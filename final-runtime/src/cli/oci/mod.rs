@@ -27,7 +27,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use clap::{Parser, Subcommand};
+use clap::{Args, Command, FromArgMatches, Parser, Subcommand};
 use nix::unistd::{Uid, User};
 use step07::Failure;
 
@@ -164,10 +164,43 @@ fn verb(args: &[OsString]) -> Option<&OsStr> {
 const OWN: [&str; 9] =
     ["create", "start", "state", "delete", "list", "resume", "events", "spec", "features"];
 
+/// Those that begin processes of containers, on either command line.
+const BEGINNING: [&str; 3] = ["create", "run", "exec"];
+
+/// Whether processes of a container are to be begun.
+pub fn begins(args: &[OsString]) -> bool {
+    BEGINNING.iter().any(|begins| verb(args) == Some(begins.as_ref()))
+}
+
+/// Describes the arguments of a verb to clap.
+type Describe = fn(Command) -> Command;
+
+/// The verbs that engines call most.
+const OFTEN: [(&str, Describe); 7] = [
+    ("create", create::Args::augment_args),
+    ("start", start::Args::augment_args),
+    ("state", state::Args::augment_args),
+    ("kill", kill::Args::augment_args),
+    ("delete", delete::Args::augment_args),
+    ("run", run::Args::augment_args),
+    ("exec", exec::Args::augment_args),
+];
+
 impl Cli {
+    /// What right arguments of a verb that is called often mean. To describe all verbs to clap takes
+    /// longer than all that many of them do: so it is told of this one alone.
+    fn of_one_verb(args: &[OsString]) -> Option<Self> {
+        let verb = verb(args)?;
+        let (name, describe) = OFTEN.iter().find(|(name, _)| verb == *name)?;
+        let command = Global::augment_args(Command::new("final-runtime"));
+        let command = command.subcommand(describe(Command::new(*name)));
+        let matches = command.try_get_matches_from(args).ok()?;
+        Self::from_arg_matches(&matches).ok()
+    }
+
     /// What the arguments mean on this command line; `None`: they are meant for the other.
     pub fn of(args: &[OsString]) -> Option<Result<Self, clap::Error>> {
-        let cli = Self::try_parse_from(args);
+        let cli = Self::of_one_verb(args).map_or_else(|| Self::try_parse_from(args), Ok);
         match &cli {
             // Which verb it was is not told by an error.
             Err(_) => OWN.iter().any(|own| verb(args) == Some(own.as_ref())).then_some(cli),
