@@ -30,6 +30,11 @@ impl Bundle {
         self.rootfs.outside()
     }
 
+    /// Their root file system.
+    pub fn rootfs(&self) -> &Path {
+        self.rootfs.path()
+    }
+
     /// Whose command ends at once.
     pub fn ends(&self) -> PathBuf {
         self.dir().join("ends")

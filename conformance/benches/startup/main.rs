@@ -10,6 +10,7 @@
 
 mod bundle;
 mod cost;
+mod floor;
 mod runtime;
 mod table;
 
@@ -29,6 +30,7 @@ use nix::{
 
 use bundle::Bundle;
 use cost::Cost;
+use floor::Floor;
 use runtime::Runtime;
 use table::Table;
 
@@ -54,10 +56,14 @@ fn run() -> Result<()> {
     let bundle = Bundle::new()?;
     hide_second_tree(&bundle)?;
     let runtimes = Runtime::all(bundle.dir())?;
+    let floor = Floor::new(bundle.dir())?;
     let mut table = Table::new(rounds, &runtimes);
+    let mut floors = Vec::new();
     for (what, act) in ACTS {
         let mut costs: Vec<Vec<Cost>> = runtimes.iter().map(|_| Vec::new()).collect();
         for round in 0..rounds {
+            sleep(PAUSE);
+            floors.push(floor.run(&bundle).context("the floor")?);
             for turn in 0..runtimes.len() {
                 let which = (turn + round) % runtimes.len();
                 sleep(PAUSE);
@@ -71,6 +77,7 @@ fn run() -> Result<()> {
     let sleeping: Result<Vec<_>> =
         runtimes.iter().map(|runtime| runtime.many(&bundle, MANY)).collect();
     table.add_many(MANY, &sleeping?);
+    table.add_floor(&floors);
     print!("{table}");
     let file = output_dir()?.join("table.md");
     std::fs::write(&file, table.to_string()).with_context(|| format!("writing {}", file.display()))

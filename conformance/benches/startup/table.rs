@@ -12,6 +12,10 @@ pub struct Table {
     rounds: usize,
     names: Vec<String>,
     rows: Vec<(String, Vec<Cell>)>,
+    /// The time of the first act of this project's, in seconds.
+    own: Option<f64>,
+    /// What that takes of the kernel itself.
+    floor: f64,
 }
 
 /// A figure, and how many times that of the first column it is.
@@ -24,7 +28,7 @@ impl Table {
     /// Without rows.
     pub fn new(rounds: usize, runtimes: &[Runtime]) -> Self {
         let names = runtimes.iter().map(ToString::to_string).collect();
-        Self { rounds, names, rows: Vec::new() }
+        Self { rounds, names, rows: Vec::new(), own: None, floor: f64::NAN }
     }
 
     /// The median time of an act, and the median of its peak of memory.
@@ -34,6 +38,7 @@ impl Table {
         };
         let time = medians(|cost| cost.time.as_secs_f64());
         let peak = medians(|cost| cost.memory as f64);
+        self.own = self.own.or(time.first().copied());
         self.row(what.into(), &time, |time| format!("{:.1} ms", time * 1e3));
         self.row("… memory at its peak".into(), &peak, |kib| format!("{:.1} MB", kib / 1e3));
     }
@@ -44,6 +49,11 @@ impl Table {
         let memory: Vec<_> = all.iter().map(|one| one.memory as f64).collect();
         self.row(format!("starting {count} that sleep"), &time, |time| format!("{time:.2} s"));
         self.row("… memory of each".into(), &memory, |kib| format!("{:.2} MB", kib / 1e3));
+    }
+
+    /// What `run`, of which the first row is, takes of the kernel itself.
+    pub fn add_floor(&mut self, costs: &[Cost]) {
+        self.floor = median(costs.iter().map(|cost| cost.time.as_secs_f64()));
     }
 
     fn row(&mut self, what: String, values: &[f64], text: impl Fn(f64) -> String) {
@@ -74,6 +84,12 @@ impl fmt::Display for Table {
             }
             writeln!(f)?;
         }
-        Ok(())
+        let Some(own) = self.own else { return Ok(()) };
+        let (floor, times) = (self.floor * 1e3, own / self.floor);
+        writeln!(
+            f,
+            "\nThe same calls of the kernel that `run` makes, by a program in C that does nothing else \
+             (`floor.c`): {floor:.1} ms, so that `run` takes {times:.1} times what it has to."
+        )
     }
 }
