@@ -135,7 +135,7 @@ impl MountPoint {
         let shown = root.shown(&self.target);
         let made = if directory {
             explain.say(sh(["mkdir", "-p", &shown]));
-            root.make_dir(&self.target)
+            root.make_missing_dir(&self.target)
         } else {
             let above = root.shown(self.target.parent().unwrap_or(&self.target));
             explain.say(format_args!(

@@ -71,15 +71,18 @@ impl Root {
     /// The directory at `inside`, made if it is missing, as are those above it (mode 0755).
     pub fn make_dir(&self, inside: &Path) -> nix::Result<OwnedFd> {
         let inside = Path::new("/").join(inside);
-        match (self.open(&inside), inside.parent()) {
-            (Err(Errno::ENOENT), Some(parent)) => {
-                let parent = self.make_dir(parent)?;
-                match inside.file_name() {
-                    Some(name) => make_dir_in(&parent, name),
-                    None => self.open(&inside), // it ends with `..`
-                }
-            }
-            (other, _) => other,
+        match self.open(&inside) {
+            Err(Errno::ENOENT) => self.make_missing_dir(&inside),
+            found => found,
+        }
+    }
+
+    /// The same for one that was looked for in vain: to look is most of the work.
+    pub(crate) fn make_missing_dir(&self, inside: &Path) -> nix::Result<OwnedFd> {
+        let parent = self.make_dir(inside.parent().unwrap_or(Path::new("/")))?;
+        match inside.file_name() {
+            Some(name) => make_dir_in(&parent, name),
+            None => self.open(inside), // it ends with `..`
         }
     }
 
