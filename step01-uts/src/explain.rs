@@ -6,7 +6,7 @@
 
 use std::{
     ffi::OsStr,
-    fmt::Display,
+    fmt::{self, Display},
     io::{Write, stderr},
 };
 
@@ -68,6 +68,18 @@ impl Explain {
             let _ = writeln!(stderr(), "{side:<9}  {:<12}  {shell}", self.layer);
         }
     }
+}
+
+/// A text for [`Explain::act`] and [`Explain::say`] that takes some work to put together, which is
+/// left undone if nobody wants to read it.
+pub fn lazy(text: impl Fn() -> String) -> impl Display {
+    struct Lazy<F>(F);
+    impl<F: Fn() -> String> Display for Lazy<F> {
+        fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+            f.write_str(&(self.0)())
+        }
+    }
+    Lazy(text)
 }
 
 /// One shell command line from its words, quoted where a shell would need it.

@@ -35,7 +35,7 @@ mod uts;
 
 pub use cli::{Args, Cli, Step, main, one_line};
 pub use container::{Container, Running};
-pub use explain::{Explain, Side, sh};
+pub use explain::{Explain, Side, lazy, sh};
 pub use hold::Hold;
 pub use ipc::Ipc;
 pub use layer::{Layer, Stack};

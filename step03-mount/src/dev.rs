@@ -14,7 +14,7 @@ use nix::{
     sys::stat::{Mode, SFlag, fstat, makedev, mknodat},
     unistd::symlinkat,
 };
-use step02::{Explain, sh};
+use step02::{Explain, lazy, sh};
 
 use crate::{
     mount_api,
@@ -65,9 +65,8 @@ pub fn fill(dev: &OwnedFd, devices: &[Device], root: &Root, explain: &Explain) -
 pub fn link(dev: &OwnedFd, root: &Root, explain: &Explain) -> Result<()> {
     let kcore = root.open(Path::new("/proc/kcore")).is_ok(); // not every kernel has it
     for (name, leads_to) in LINKS.iter().filter(|(name, _)| *name != "core" || kcore) {
-        let shown = root.shown(&Path::new("/dev").join(name));
         explain.act(
-            sh(["ln", "-s", leads_to, &shown]),
+            lazy(|| sh(["ln", "-s", leads_to, &root.shown(&Path::new("/dev").join(name))])),
             format_args!("linking /dev/{name} to {leads_to}"),
             || match symlinkat(*leads_to, dev, *name) {
                 Err(Errno::EEXIST) => Ok(()),

@@ -13,7 +13,7 @@ use nix::{
     errno::Errno,
     sys::stat::{SFlag, fstat},
 };
-use step02::Explain;
+use step02::{Explain, lazy};
 
 use crate::{
     dev::DEFAULT_DEVICES,
@@ -31,14 +31,16 @@ pub fn mask(root: &Root, paths: &[PathBuf], explain: &Explain) -> Result<()> {
     for path in paths {
         let Some(place) = find(root, path)? else { continue };
         let directory = kind(&fstat(&place)?) == SFlag::S_IFDIR;
-        let shown = root.shown(path);
-        let command: &[&str] = if directory {
-            &["-t", "tmpfs", "-o", "ro,nr_blocks=1,nr_inodes=1", "tmpfs", &shown]
-        } else {
-            &["--bind", "/dev/null", &shown]
-        };
-        let doing = format!("hiding {}", path.display());
-        explain.act(root.shell_mount(command), doing, || {
+        let shell = lazy(|| {
+            let shown = root.shown(path);
+            let command: &[&str] = if directory {
+                &["-t", "tmpfs", "-o", "ro,nr_blocks=1,nr_inodes=1", "tmpfs", &shown]
+            } else {
+                &["--bind", "/dev/null", &shown]
+            };
+            root.shell_mount(command)
+        });
+        explain.act(shell, format_args!("hiding {}", path.display()), || {
             let cover = if directory { cover.directory()? } else { cover.file()? };
             mount_api::attach(cover, place).map_err(anyhow::Error::from)
         })?;
@@ -83,15 +85,15 @@ impl Cover {
 pub fn make_read_only(root: &Root, paths: &[PathBuf], explain: &Explain) -> Result<()> {
     for path in paths {
         let Some(place) = find(root, path)? else { continue };
-        let shown = root.shown(path);
-        let bind = root.shell_mount(&["--rbind", &shown, &shown]);
-        let remount = root.shell_mount(&["-o", "remount,bind,ro", &shown]);
+        let shown = || root.shown(path);
+        let remount = || root.shell_mount(&["-o", "remount,bind,ro", &shown()]);
         if mount_api::change(&place, Attributes::READ_ONLY).is_ok() {
-            explain.say(format_args!("{remount}  # and all below"));
+            explain.say(lazy(|| format!("{}  # and all below", remount())));
             continue;
         }
+        let bind = || root.shell_mount(&["--rbind", &shown(), &shown()]);
         explain.act(
-            format_args!("{bind} && {remount}"),
+            lazy(|| format!("{} && {}", bind(), remount())),
             format_args!("making {} read-only", path.display()),
             || {
                 let mount = mount_api::copy(&place, true)?;

@@ -15,7 +15,7 @@ use nix::{
         statfs::{PROC_SUPER_MAGIC, fstatfs},
     },
 };
-use step02::{Explain, sh};
+use step02::{Explain, lazy, sh};
 
 use crate::{
     MountPoint, Source,
@@ -37,13 +37,14 @@ impl MountPoint {
     }
 
     fn try_mount(&self, root: &Root, explain: &Explain) -> Result<OwnedFd> {
-        let doing = format!("mounting {self}");
+        let shell = lazy(|| self.shell(root));
+        let doing = || format!("mounting {self}");
         if self.source == Source::Remount {
-            return explain.act(self.shell(root), doing, || self.remount(root));
+            return explain.act(shell, lazy(doing), || self.remount(root));
         }
-        let source = self.open_source().with_context(|| doing.clone())?;
-        let target = self.place(root, source.as_ref(), explain).with_context(|| doing.clone())?;
-        let mount = explain.act(self.shell(root), doing, || {
+        let source = self.open_source().with_context(doing)?;
+        let target = self.place(root, source.as_ref(), explain).with_context(doing)?;
+        let mount = explain.act(shell, lazy(doing), || {
             let mount = self.detached(source)?;
             self.then.iter().try_for_each(|attributes| mount_api::change(&mount, *attributes))?;
             self.fill.map_or(Ok(()), |fill| fill.0(&mount, &target))?;
@@ -132,17 +133,15 @@ impl MountPoint {
     }
 
     fn make_place(&self, root: &Root, directory: bool, explain: &Explain) -> Result<OwnedFd> {
-        let shown = root.shown(&self.target);
+        let shown = || root.shown(&self.target);
         let made = if directory {
-            explain.say(sh(["mkdir", "-p", &shown]));
+            explain.say(lazy(|| sh(["mkdir", "-p", &shown()])));
             root.make_missing_dir(&self.target)
         } else {
-            let above = root.shown(self.target.parent().unwrap_or(&self.target));
-            explain.say(format_args!(
-                "{} && {}",
-                sh(["mkdir", "-p", &above]),
-                sh(["touch", &shown])
-            ));
+            explain.say(lazy(|| {
+                let above = root.shown(self.target.parent().unwrap_or(&self.target));
+                format!("{} && {}", sh(["mkdir", "-p", &above]), sh(["touch", &shown()]))
+            }));
             root.make_file(&self.target)
         };
         made.map_err(|errno| match errno {

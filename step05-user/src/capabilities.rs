@@ -7,10 +7,10 @@ use anyhow::{Context, Error, Result, anyhow, ensure};
 use nix::{
     errno::Errno,
     sys::prctl::{get_no_new_privs, set_keepcaps, set_no_new_privs},
-    unistd::{Gid, Uid, getgroups, getresgid, getresuid, setgroups, setresgid, setresuid},
+    unistd::{Gid, Uid, getresgid, getresuid, setgroups, setresgid, setresuid},
 };
 
-use crate::{CapSet, CapSets, Explain, Layer, User, map_file::setgroups_denied, sh};
+use crate::{CapSet, CapSets, Explain, Layer, User, lazy, map_file::setgroups_denied, sh};
 
 /// The layer above all that need root's power to set the container up, and below those that need
 /// none of it.
@@ -32,7 +32,7 @@ impl Layer for Capabilities {
 
     // ANCHOR: capabilities-enter
     fn enter(&mut self, explain: &Explain) -> Result<()> {
-        explain.say(self.setpriv());
+        explain.say(lazy(|| self.setpriv()));
         self.sets.apply_bounding()?;
         self.set_groups()?;
         // Otherwise the change of user would clear the sets, or not, by rules of its own.
@@ -53,13 +53,14 @@ impl Capabilities {
     /// with is not the command's (CVE-2022-36109). Only where the namespace denies setgroups(2)
     /// the caller's groups stay, as they were the caller's before.
     fn set_groups(&self) -> Result<()> {
-        if self.user.groups.is_empty() && setgroups_denied() {
-            return Ok(());
-        }
         let mut asked: Vec<_> = self.user.groups.iter().copied().map(Gid::from_raw).collect();
-        setgroups(&asked)
-            .map_err(|errno| hinted(format!("setting the groups {:?}", self.user.groups), errno))?;
-        let mut groups = getgroups().context("reading the groups")?;
+        match setgroups(&asked) {
+            Err(Errno::EPERM) if asked.is_empty() && setgroups_denied() => return Ok(()),
+            set => set.map_err(|errno| {
+                hinted(format!("setting the groups {:?}", self.user.groups), errno)
+            })?,
+        }
+        let mut groups = groups().context("reading the groups")?;
         groups.sort_by_key(|gid| gid.as_raw());
         asked.sort_by_key(|gid| gid.as_raw());
         ensure!(groups == asked, "the kernel set the groups {groups:?} instead of {asked:?}");
@@ -109,6 +110,16 @@ impl Capabilities {
         words.push("sh".into());
         sh(words)
     }
+}
+
+/// The supplementary groups. nix's `getgroups` has the C library read in `/proc` how many there may be.
+fn groups() -> nix::Result<Vec<Gid>> {
+    // SAFETY: of a length of 0 the kernel writes nothing, and returns how many there are.
+    let count = Errno::result(unsafe { libc::getgroups(0, std::ptr::null_mut()) })?;
+    let mut ids = vec![0; usize::try_from(count).unwrap_or(0)];
+    // SAFETY: the kernel writes no more than `count` numbers. Nobody else changes the groups.
+    Errno::result(unsafe { libc::getgroups(count, ids.as_mut_ptr()) })?;
+    Ok(ids.into_iter().map(Gid::from_raw).collect())
 }
 
 fn hinted(doing: String, errno: Errno) -> Error {

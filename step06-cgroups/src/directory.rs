@@ -18,7 +18,7 @@ use nix::{
     fcntl::{Flock, FlockArg},
     unistd::Pid,
 };
-use step05::{Explain, alive, sh};
+use step05::{Explain, alive, lazy, sh};
 
 use crate::{Files, GroupPath, Version, freezer};
 
@@ -29,8 +29,11 @@ const MODE: u32 = 0o1755;
 
 /// mkdir(2).
 pub fn make(explain: &Explain, dir: &Path) -> Result<()> {
-    let words = ["mkdir".into(), format!("--mode={MODE:o}").into(), dir.as_os_str().to_owned()];
-    let made = explain.act(sh(words), format_args!("making the group {}", dir.display()), || {
+    let shell = lazy(|| {
+        let mode = format!("--mode={MODE:o}");
+        sh(["mkdir".as_ref(), mode.as_ref(), dir.as_os_str()])
+    });
+    let made = explain.act(shell, format_args!("making the group {}", dir.display()), || {
         DirBuilder::new().mode(MODE).create(dir)
     });
     let full = "a group above may have no more in it (cgroup.max.descendants, cgroup.max.depth)";

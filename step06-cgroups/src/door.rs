@@ -42,15 +42,20 @@ impl Door {
             explain.say(format_args!("{shell}  # clone3 has done it"));
             return Ok(());
         }
-        let doing = format!("joining the group of {}", self.path.display());
-        explain.act(shell, doing, || self.file.write_all(b"0"))
+        let path = self.path.display();
+        explain
+            .act(shell, format_args!("joining the group of {path}"), || self.file.write_all(b"0"))
     }
 
     /// Another process joins the group: the container's, while it waits at the gate.
     pub fn pull(&mut self, explain: &Explain, process: Pid) -> Result<()> {
         let number = process.to_string();
-        let doing = format!("having process {number} join the group of {}", self.path.display());
-        explain.act(echo(&number, &self.path), doing, || self.file.write_all(number.as_bytes()))
+        let path = self.path.display();
+        explain.act(
+            echo(&number, &self.path),
+            format_args!("having process {number} join the group of {path}"),
+            || self.file.write_all(number.as_bytes()),
+        )
     }
 
     /// The numbers in the file are those that its reader has for the processes.

@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use step05::{Explain, sh};
+use step05::{Explain, lazy, sh};
 
 use crate::Version;
 
@@ -75,8 +75,8 @@ impl Files {
 }
 
 /// The shell command that writes a setting.
-pub(crate) fn echo(value: &str, path: &Path) -> String {
-    format!("{} > {}", sh(["echo", value]), sh([path]))
+pub(crate) fn echo<'a>(value: &'a str, path: &'a Path) -> impl Display + 'a {
+    lazy(move || format!("{} > {}", sh(["echo", value]), sh([path])))
 }
 
 /// In one write(2), and without creating or truncating: these are not files that hold bytes. To

@@ -21,7 +21,7 @@ use nix::{
     fcntl::{Flock, FlockArg},
     unistd::Pid,
 };
-use step05::{Explain, clone::pidfd_open, sh, signals::send};
+use step05::{Explain, clone::pidfd_open, lazy, sh, signals::send};
 
 use crate::{
     Controller, Door, Files, GroupPath, Hierarchy, Setting, Version,
@@ -314,7 +314,7 @@ impl Tree {
     fn remove(&self, explain: &Explain, deadline: Instant) -> Result<()> {
         let dir = &self.files.dir;
         let removed = explain.act(
-            sh(["rmdir".as_ref(), dir.as_os_str()]),
+            lazy(|| sh(["rmdir".as_ref(), dir.as_os_str()])),
             format_args!("removing the group {}", dir.display()),
             || remove(dir, deadline),
         );

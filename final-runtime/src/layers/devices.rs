@@ -18,7 +18,7 @@ use nix::{
     unistd::{Gid, Uid, fchownat},
 };
 use step07::{
-    DEFAULT_DEVICES, Explain, Layer, link_devices, mount_api,
+    DEFAULT_DEVICES, Explain, Layer, lazy, link_devices, mount_api,
     root::{Root, kind, make_file_in},
     sh,
 };
@@ -122,7 +122,7 @@ impl Device {
         let dir = root.make_dir(above).with_context(doing)?;
         match mknodat(&dir, name, self.kind, self.mode, self.number) {
             Ok(()) => {
-                explain.say(self.mknod(root));
+                explain.say(lazy(|| self.mknod(root)));
                 let (uid, gid) = self.owner;
                 let set = || {
                     fchownat(&dir, name, Some(uid), Some(gid), AtFlags::AT_SYMLINK_NOFOLLOW)?;
