@@ -138,7 +138,7 @@ pub fn what_the_kernel_or_the_host_does_not_have_is_told(sandbox: &Sandbox) -> R
         ("process.ioPriority", json!({ "class": "IOPRIO_CLASS_BE", "priority": 9 })),
         ("linux.memoryPolicy", json!({ "mode": "MPOL_BIND", "nodes": "x" })),
         ("linux.timeOffsets", json!({ "monotonic": { "secs": 1 } })),
-        ("process.cwd", json!("/proc/self/fd/9")),
+        ("process.cwd", json!("/proc/self/fd/7")),
         ("linux.netDevices", json!({ "a/b": {} })),
         ("linux.netDevices", json!({ "nosuch0": {} })),
     ] {
@@ -155,7 +155,7 @@ pub fn what_the_kernel_or_the_host_does_not_have_is_told(sandbox: &Sandbox) -> R
     final-runtime: spec: process.ioPriority.priority: 9: expected 0 to 7
     final-runtime: spec: linux.memoryPolicy.nodes: "x": expected a list such as 0-3,7
     final-runtime: spec: BUNDLE/config.json: linux.timeOffsets: there is no time namespace
-    final-runtime: cwd: entering /proc/self/fd/9: it is outside of the container
+    final-runtime: cwd: entering /proc/self/fd/7: it is outside of the container
     final-runtime: spec: linux.netDevices: "a/b" is no interface's name
     final-runtime: net: reading the addresses of nosuch0: ENODEV: No such device
     "#);
