@@ -65,6 +65,16 @@ fn set_up(
     let subnet = choose(wanted, &rtnetlink.routes().context("reading the routes")?)?;
     let shared = Shared { subnet, router: sysctl::is_on(IP_FORWARD)? };
     pool.share(shared)?; // before anything that must be undone
+    make_bridge(explain, rtnetlink, subnet)?;
+    let table = nft::run(explain, &rules::table(subnet, shared.router));
+    table.map_err(|errno| anyhow!("making the nft table: {errno}{}", missing(errno)))?;
+    forward(explain, shared, true)?;
+    Ok(subnet)
+}
+
+/// A switch made of software, which is also an interface of the host: the router of the containers.
+fn make_bridge(explain: &Explain, rtnetlink: &Rtnetlink, subnet: Subnet) -> Result<()> {
+    // ANCHOR: exercise-4-7
     let gateway = subnet.gateway();
     explain.act(
         format_args!("ip link add {BRIDGE} address {} type bridge", mac_text(gateway)),
@@ -81,29 +91,33 @@ fn set_up(
         format_args!("ip link set {BRIDGE} up"),
         format_args!("switching {BRIDGE} on"),
         || rtnetlink.set_up(BRIDGE),
-    )?;
-    let table = nft::run(explain, &rules::table(subnet, shared.router));
-    table.map_err(|errno| anyhow!("making the nft table: {errno}{}", missing(errno)))?;
-    if !shared.router {
-        sysctl::switch(explain, IP_FORWARD, true)?;
-    }
-    Ok(subnet)
+    )
+    // ANCHOR_END: exercise-4-7
+}
+
+/// Has the host hand packets on, or no longer, unless it was a router before there were containers.
+fn forward(explain: &Explain, shared: Shared, on: bool) -> Result<()> {
+    // ANCHOR: exercise-4-3
+    if shared.router { Ok(()) } else { sysctl::switch(explain, IP_FORWARD, on) }
+    // ANCHOR_END: exercise-4-3
 }
 
 /// Undoes `set_up`, also where that, or this, was interrupted.
 fn take_down(explain: &Explain, rtnetlink: &Rtnetlink, pool: &Pool) -> Result<()> {
-    let Some(Shared { router, .. }) = pool.shared()? else { return Ok(()) };
+    let Some(shared) = pool.shared()? else { return Ok(()) };
+    // ANCHOR: exercise-4-12
     // Forwarding is switched on after the bridge is made, and off before it is deleted. So where
     // there is none it is as it was, or as somebody else wants it.
     let bridge = if_nametoindex(BRIDGE).is_ok();
-    if bridge && !router {
-        sysctl::switch(explain, IP_FORWARD, false)?;
+    if bridge {
+        forward(explain, shared, false)?;
     }
     match nft::run(explain, &[Command::DeleteTable]) {
         Err(Errno::ENOENT | Errno::EOPNOTSUPP | Errno::EPROTONOSUPPORT) | Ok(()) => {}
         Err(errno) => return Err(errno).context("deleting the nft table"),
     }
     if bridge { delete_link(explain, rtnetlink, BRIDGE) } else { Ok(()) }
+    // ANCHOR_END: exercise-4-12
 }
 
 /// Takes away what the container `id`, and every container whose runtime is dead, had on the

@@ -123,6 +123,7 @@ impl Files {
     /// From the host's file: other resolvers or those of the host's that can be reached, and
     /// everything else (search domains, options).
     fn resolv_conf(&self, network: Network, host: &str) -> String {
+        // ANCHOR: exercise-4-9
         let (servers, rest): (Vec<_>, Vec<_>) =
             host.lines().partition(|line| line.trim_start().starts_with("nameserver"));
         let mut lines: Vec<_> = rest.into_iter().map(str::to_string).collect();
@@ -135,6 +136,7 @@ impl Files {
         }
         lines.extend(servers.iter().map(|server| format!("nameserver {server}")));
         lines.join("\n") + "\n"
+        // ANCHOR_END: exercise-4-9
     }
 }
 

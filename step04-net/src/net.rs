@@ -149,10 +149,12 @@ impl Layer for Net {
     }
 
     fn namespaces(&self) -> CloneFlags {
+        // ANCHOR: exercise-4-1
         match self.network {
             Some(Network::Host) => CloneFlags::empty(),
             _ => CloneFlags::CLONE_NEWNET,
         }
+        // ANCHOR_END: exercise-4-1
     }
 
     fn recover(&mut self, explain: &Explain) -> Result<()> {
@@ -203,23 +205,7 @@ impl Layer for Net {
         let Some(Joined { place: Some((lease, subnet)), .. }) = &self.joined else {
             return Ok(());
         };
-        let (address, gateway) = (lease.address, subnet.gateway());
-        sysctl::without_ipv6(explain, ETH0)?;
-        explain.act(
-            format_args!("ip addr add {address}/{} broadcast + dev {ETH0}", subnet.length()),
-            format_args!("giving {ETH0} the address {address}"),
-            || rtnetlink.add_address(ETH0, address, *subnet),
-        )?;
-        explain.act(
-            format_args!("ip link set {ETH0} up"),
-            format_args!("switching {ETH0} on"),
-            || rtnetlink.set_up(ETH0),
-        )?;
-        explain.act(
-            format_args!("ip route add default via {gateway}"),
-            format_args!("adding the default route via {gateway}"),
-            || rtnetlink.add_default_route(gateway),
-        )
+        set_up_eth0(explain, &rtnetlink, lease.address, *subnet)
     }
     // ANCHOR_END: net-hooks
 
@@ -231,3 +217,34 @@ impl Layer for Net {
         Ok(())
     }
 }
+
+// ANCHOR: eth0
+/// In the container, from its first process: the kernel takes no route by a link that is down, nor
+/// via a neighbour that no address of the link's leads to.
+fn set_up_eth0(
+    explain: &Explain,
+    rtnetlink: &Rtnetlink,
+    address: Ipv4Addr,
+    subnet: Subnet,
+) -> Result<()> {
+    // ANCHOR: exercise-4-6
+    let gateway = subnet.gateway();
+    sysctl::without_ipv6(explain, ETH0)?;
+    explain.act(
+        format_args!("ip addr add {address}/{} broadcast + dev {ETH0}", subnet.length()),
+        format_args!("giving {ETH0} the address {address}"),
+        || rtnetlink.add_address(ETH0, address, subnet),
+    )?;
+    explain.act(
+        format_args!("ip link set {ETH0} up"),
+        format_args!("switching {ETH0} on"),
+        || rtnetlink.set_up(ETH0),
+    )?;
+    explain.act(
+        format_args!("ip route add default via {gateway}"),
+        format_args!("adding the default route via {gateway}"),
+        || rtnetlink.add_default_route(gateway),
+    )
+    // ANCHOR_END: exercise-4-6
+}
+// ANCHOR_END: eth0

@@ -64,6 +64,7 @@ impl Rtnetlink {
 
     /// `ip link add NAME mtu MTU master BRIDGE type veth peer name …`
     pub fn add_veth(&self, name: &str, bridge: &str, mtu: u32, peer: Peer) -> nix::Result<()> {
+        // ANCHOR: exercise-4-8
         let mut far = LinkMessage::default();
         far.attributes = vec![
             LinkAttribute::IfName(peer.name.into()),
@@ -82,6 +83,7 @@ impl Rtnetlink {
             ]),
         ];
         self.add(RouteNetlinkMessage::NewLink(near))
+        // ANCHOR_END: exercise-4-8
     }
 
     /// `ip link set NAME up`
@@ -111,6 +113,7 @@ impl Rtnetlink {
 
     /// `ip addr add ADDRESS/LENGTH dev NAME`
     pub fn add_address(&self, name: &str, address: Ipv4Addr, subnet: Subnet) -> nix::Result<()> {
+        // ANCHOR: exercise-4-4
         let mut message = AddressMessage::default();
         message.header.family = AddressFamily::Inet;
         message.header.index = if_nametoindex(name)?;
@@ -121,6 +124,7 @@ impl Rtnetlink {
             AddressAttribute::Broadcast(subnet.broadcast()),
         ];
         self.add(RouteNetlinkMessage::NewAddress(message))
+        // ANCHOR_END: exercise-4-4
     }
 
     /// `ip link set NAME netns PID name NEW`
@@ -151,6 +155,7 @@ impl Rtnetlink {
 
     /// `ip route add default via GATEWAY`
     pub fn add_default_route(&self, gateway: Ipv4Addr) -> nix::Result<()> {
+        // ANCHOR: exercise-4-5
         let mut route = RouteMessage::default();
         route.header.address_family = AddressFamily::Inet;
         route.header.table = RouteHeader::RT_TABLE_MAIN;
@@ -159,6 +164,7 @@ impl Rtnetlink {
         route.header.kind = RouteType::Unicast;
         route.attributes = vec![RouteAttribute::Gateway(RouteAddress::Inet(gateway))];
         self.add(RouteNetlinkMessage::NewRoute(route))
+        // ANCHOR_END: exercise-4-5
     }
 
     /// `ip route show table all`
@@ -187,11 +193,13 @@ impl Rtnetlink {
 
 /// A link with the flag "up" set, and no other flag touched.
 fn up(index: u32) -> LinkMessage {
+    // ANCHOR: exercise-4-2
     let mut link = LinkMessage::default();
     link.header.index = index;
     link.header.flags = LinkFlags::Up;
     link.header.change_mask = LinkFlags::Up;
     link
+    // ANCHOR_END: exercise-4-2
 }
 
 fn mtu(attribute: &LinkAttribute) -> Option<u32> {

@@ -34,11 +34,23 @@ static PUBLISHED_AT: Map =
 /// The table for a bridge with this subnet. `router` says whether the host forwarded packets
 /// before there were containers.
 pub(crate) fn table(subnet: Subnet, router: bool) -> Vec<Command> {
-    let loopback = Subnet::around(Ipv4Addr::LOCALHOST, 8);
-    let mut table = vec![
-        AddTable,
-        AddMap(&PUBLISHED),
-        AddMap(&PUBLISHED_AT),
+    let mut table = vec![AddTable, AddMap(&PUBLISHED), AddMap(&PUBLISHED_AT)];
+    table.extend(destinations());
+    table.extend(sources(subnet));
+    table.extend(filters(subnet));
+    if !router {
+        // Forwarding was switched on for containers: it is for nobody else.
+        table.push(rule("forward", [], Drop));
+    }
+    table
+}
+
+// ANCHOR: nat
+/// Published ports: what comes for one, from elsewhere or from the host itself, is turned to its
+/// container. A packet for another machine's port of that number goes on to there.
+fn destinations() -> Vec<Command> {
+    // ANCHOR: exercise-4-11
+    vec![
         AddChain(Chain { name: "ports", hook: None }),
         rule("ports", [], Turn(&PUBLISHED_AT)),
         rule("ports", [ToThisHost], Turn(&PUBLISHED)),
@@ -46,6 +58,15 @@ pub(crate) fn table(subnet: Subnet, router: bool) -> Vec<Command> {
         rule("prerouting", [], Jump("ports")),
         base("output", "nat", Place::Output, -100),
         rule("output", [], Jump("ports")),
+    ]
+    // ANCHOR_END: exercise-4-11
+}
+
+/// Who is answered by whom: the source addresses of packets that have found their way.
+fn sources(subnet: Subnet) -> Vec<Command> {
+    let loopback = Subnet::around(Ipv4Addr::LOCALHOST, 8);
+    // ANCHOR: exercise-4-10
+    vec![
         base("postrouting", "nat", Place::Postrouting, 100),
         // Containers go out under the host's address: nobody else has a route back to theirs.
         rule("postrouting", [Source(subnet), NotTo(BRIDGE)], Masquerade),
@@ -53,6 +74,15 @@ pub(crate) fn table(subnet: Subnet, router: bool) -> Vec<Command> {
         // needs the answers to come back through here to be turned back.
         rule("postrouting", [Source(loopback), To(BRIDGE)], Masquerade),
         rule("postrouting", [Source(subnet), To(BRIDGE), Turned], Masquerade),
+    ]
+    // ANCHOR_END: exercise-4-10
+}
+// ANCHOR_END: nat
+
+/// Who is let through.
+fn filters(subnet: Subnet) -> Vec<Command> {
+    let loopback = Subnet::around(Ipv4Addr::LOCALHOST, 8);
+    vec![
         base("forward", "filter", Place::Forward, 0),
         rule("forward", [From(BRIDGE)], Accept),
         rule("forward", [To(BRIDGE), Answer], Accept),
@@ -66,12 +96,7 @@ pub(crate) fn table(subnet: Subnet, router: bool) -> Vec<Command> {
         rule("guard", [From(BRIDGE), Destination(loopback)], Drop),
         // Nor may a container speak for somebody else.
         rule("guard", [From(BRIDGE), NotSource(subnet)], Drop),
-    ];
-    if !router {
-        // Forwarding was switched on for containers: it is for nobody else.
-        table.push(rule("forward", [], Drop));
-    }
-    table
+    ]
 }
 
 /// The entries of one container.

@@ -31,6 +31,7 @@ use world::*;
 conformance::checkpoint! {
     // modes.rs
     none_is_loopback_alone,
+    a_link_is_switched_on_and_no_more,
     host_is_the_hosts_own,
     bridge_is_the_default_of_root,
     none_is_the_default_without_privilege: [UserNamespaces, Command("unshare")],
@@ -40,7 +41,9 @@ conformance::checkpoint! {
     what_is_done_inside_is_not_seen_outside: [Command("ip")],
 
     // bridge.rs
-    eth0_has_an_address_and_a_way_out,
+    eth0_has_an_address_of_the_subnet,
+    eth0_is_the_end_of_a_cable,
+    the_way_out_is_by_the_bridge,
     eth0_does_not_speak_ipv6,
     host_and_container_talk,
     containers_talk,
@@ -50,7 +53,7 @@ conformance::checkpoint! {
     a_subnet_that_the_host_uses_is_avoided: [Command("ip")],
     packets_are_as_long_as_the_way_out_allows: [Command("ip"), Command("nsenter")],
     forwarding_is_what_it_was_before,
-    nothing_is_left_in_the_firewall: [Command("nft")],
+    nothing_is_left_on_the_host: [Command("nft")],
 
     // world.rs
     containers_reach_the_world_by_the_hosts_address: [Command("ip"), Command("nsenter")],
@@ -76,6 +79,7 @@ conformance::checkpoint! {
     names_are_found_by_the_containers_own_files,
     the_files_are_mounted_into_any_rootfs,
     resolvers_and_names_can_be_given,
+    resolvers_that_cannot_be_reached_are_left_out: [Command("unshare")],
     a_volume_comes_before_the_files,
     everybody_may_read_them,
     a_host_without_the_files_will_do,

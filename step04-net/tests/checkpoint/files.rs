@@ -57,6 +57,34 @@ pub fn resolvers_and_names_can_be_given(sandbox: &Sandbox) -> Result<()> {
     expect::contains("/etc/hosts", hosts, "\n192.0.2.7 db\n10.88.0.1 host\n", "hosts(5)")
 }
 
+/// On the bridge: the host's 127.0.0.53 is not the container's, and the bridge speaks IPv4.
+pub fn resolvers_that_cannot_be_reached_are_left_out(sandbox: &Sandbox) -> Result<()> {
+    let file = sandbox.dir().join("resolv.conf");
+    let resolv = |host: &str, args: &[&str]| -> Result<String> {
+        std::fs::write(&file, host)?;
+        let script = "mount -n --bind \"$1\" /etc/resolv.conf; shift; exec \"$@\"";
+        let run = sandbox.run("unshare").args(["--mount", "sh", "-ec", script, "sh"]).arg(&file);
+        let run = run.arg(env!("CARGO_BIN_EXE_step04")).args(args);
+        let inside = run.probe(["report", "hostname", "file:/etc/resolv.conf"]).output()?.json()?;
+        Ok(inside["file:/etc/resolv.conf"].as_str().unwrap_or_default().to_string())
+    };
+    const HOST: &str = "search a b\nnameserver 127.0.0.53\nnameserver 2001:db8::53\n\
+                        nameserver 192.0.2.53\noptions edns0\n";
+    let wanted = "search a b\noptions edns0\nnameserver 192.0.2.53\n";
+    let seen = resolv(HOST, &["--network", "bridge"])?;
+    expect::equal("/etc/resolv.conf on the bridge", &seen, wanted, "resolv.conf(5)")?;
+    let seen = resolv(HOST, &["--network", "host"])?;
+    expect::contains(
+        "/etc/resolv.conf with the host's network",
+        &seen,
+        "127.0.0.53",
+        "resolv.conf(5)",
+    )?;
+    let wanted = "search a b\noptions edns0\nnameserver 192.0.2.1\n";
+    let seen = resolv(HOST, &["--network", "bridge", "--dns", "192.0.2.1"])?;
+    expect::equal("/etc/resolv.conf with --dns 192.0.2.1", &seen, wanted, "resolv.conf(5)")
+}
+
 pub fn a_volume_comes_before_the_files(sandbox: &Sandbox) -> Result<()> {
     let file = sandbox.dir().join("hosts");
     std::fs::write(&file, "192.0.2.9 mine\n")?;

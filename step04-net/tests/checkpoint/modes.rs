@@ -26,6 +26,22 @@ pub fn none_is_loopback_alone(sandbox: &Sandbox) -> Result<()> {
     expect::equal("the routes", &inside["routes"], json!([]), READ)
 }
 
+/// Both the loopback interface and the container's own, whose other flags are nobody's to change.
+pub fn a_link_is_switched_on_and_no_more(sandbox: &Sandbox) -> Result<()> {
+    const READ: &str = "netdevice(7), rtnetlink(7)";
+    const MULTICAST: u32 = 0x1000;
+    const FLAGS: &str = "file:/sys/class/net/eth0/flags";
+    let inside = step04(sandbox).args(["--network", "none"]).report()?;
+    expect::equal("whether lo is up", &inside["interfaces"]["lo"]["up"], true, READ)?;
+    let run = step04(sandbox).args(["--network", "bridge"]);
+    let inside = run.probe(["report", "interfaces", FLAGS]).output()?.json()?;
+    expect::equal("whether eth0 is up", &inside["interfaces"]["eth0"]["up"], true, READ)?;
+    let text = inside[FLAGS].as_str().unwrap_or_default().trim();
+    let flags = u32::from_str_radix(text.trim_start_matches("0x"), 16)?;
+    let what = "eth0 keeps the flag IFF_MULTICAST (0x1000), which it is born with";
+    expect::that(what, flags & MULTICAST != 0, text, READ)
+}
+
 pub fn host_is_the_hosts_own(sandbox: &Sandbox) -> Result<()> {
     let outside = sandbox.probe(["report"]).output()?.json()?;
     let inside = step04(sandbox).args(["--network", "host"]).report()?;

@@ -1,6 +1,6 @@
 //! Published ports: who reaches them, by which way, and who has them.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use conformance::{Run, Running, Sandbox, expect};
 
 use crate::scene::{Neighbour, Staying, beside, init, ready, ruleset, silence, step04, talk};
@@ -19,25 +19,28 @@ fn by_all_ways(sandbox: &Sandbox, protocol: &str, listen: &str, send: &str) -> R
     let serve = || -> Result<Running> {
         ready(step04(sandbox).args(["-p", &publish]).probe([listen, "0.0.0.0:80"]))
     };
-    let way = |client: Run<'_>, to: &str, seen: &str| -> Result<()> {
+    let way = |who: &str, client: Run<'_>, to: &str, seen: &str| -> Result<()> {
         let server = serve()?;
-        let from = talk(client, send, to)?;
-        expect::equal("where the container sees the client", &from, seen, "nft(8)")?;
+        let from = talk(client, send, to);
+        let from = from.with_context(|| format!("{who} does not reach the published port"))?;
+        let what = format!("where the container sees {who} that comes by {to}");
+        expect::equal(&what, &from, seen, "nft(8)")?;
         server.wait()?.success().map(drop)
     };
     // From another machine, whose address the container is to know.
-    way(neighbour.run(), "192.0.2.1:8080", "192.0.2.2")?;
+    way("another machine", neighbour.run(), "192.0.2.1:8080", "192.0.2.2")?;
     // From the host, by each of its addresses.
-    way(sandbox.run("env"), "192.0.2.1:8080", "192.0.2.1")?;
-    way(sandbox.run("env"), "10.88.0.1:8080", "10.88.0.1")?;
-    way(sandbox.run("env"), "127.0.0.1:8080", "10.88.0.1")?;
-    way(sandbox.run("env"), "127.0.0.2:8080", "10.88.0.1")?;
+    way("the host", sandbox.run("env"), "192.0.2.1:8080", "192.0.2.1")?;
+    way("the host", sandbox.run("env"), "10.88.0.1:8080", "10.88.0.1")?;
+    way("the host", sandbox.run("env"), "127.0.0.1:8080", "10.88.0.1")?;
+    way("the host", sandbox.run("env"), "127.0.0.2:8080", "10.88.0.1")?;
     // From another container, which cannot be answered past the host.
-    way(step04(sandbox), "192.0.2.1:8080", "10.88.0.1")?;
-    way(step04(sandbox), "10.88.0.1:8080", "10.88.0.1")?;
+    way("another container", step04(sandbox), "192.0.2.1:8080", "10.88.0.1")?;
+    way("another container", step04(sandbox), "10.88.0.1:8080", "10.88.0.1")?;
     // From the container itself.
     let server = serve()?;
-    talk(beside(sandbox, init(&server)?), send, "10.88.0.1:8080")?;
+    let itself = talk(beside(sandbox, init(&server)?), send, "10.88.0.1:8080");
+    itself.context("the container does not reach its own published port")?;
     server.wait()?.success().map(drop)
 }
 
@@ -90,7 +93,8 @@ pub fn a_port_of_another_machine_is_not_taken_for_the_hosts(sandbox: &Sandbox) -
     let neighbour = Neighbour::new(sandbox, "wan", "192.0.2")?;
     let container = Staying::new(step04(sandbox).args(["-p", "8080:80"]))?;
     let server = ready(neighbour.run().probe(["listen", "192.0.2.2:8080"]))?;
-    talk(beside(sandbox, container.init()?), "connect", "192.0.2.2:8080")?;
+    let passing = talk(beside(sandbox, container.init()?), "connect", "192.0.2.2:8080");
+    passing.context("what is for port 8080 of another machine does not get there")?;
     server.wait()?.success()?;
     container.end()
 }

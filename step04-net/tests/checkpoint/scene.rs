@@ -142,7 +142,7 @@ impl Drop for Neighbour<'_> {
 /// Says something to a server, which must answer that it has heard it, and from where.
 pub fn talk(client: Run<'_>, verb: &str, to: &str) -> Result<String> {
     let outcome = client.probe([verb, to, "hello"]).output()?;
-    outcome.success()?;
+    outcome.success().with_context(|| format!("nobody answers at {to}"))?;
     let heard = outcome.stdout();
     let from = heard.trim().strip_prefix("got hello from ");
     from.map(str::to_string).with_context(|| format!("expected an answer, not {outcome}"))

@@ -1,6 +1,6 @@
 //! Beyond the host: network address translation, and who is let through.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use conformance::{Sandbox, expect};
 
 use crate::scene::{Neighbour, Staying, host, ready, silence, step04, talk};
@@ -11,7 +11,8 @@ pub fn containers_reach_the_world_by_the_hosts_address(sandbox: &Sandbox) -> Res
     let neighbour = Neighbour::new(sandbox, "wan", "192.0.2")?;
     for (listen, send) in [("listen", "connect"), ("udp-listen", "udp-send")] {
         let server = ready(neighbour.run().probe([listen, "192.0.2.2:7004"]))?;
-        let from = talk(step04(sandbox), send, "192.0.2.2:7004")?;
+        let from = talk(step04(sandbox), send, "192.0.2.2:7004");
+        let from = from.context("a container does not reach another machine")?;
         expect::equal("where the world sees the container", &from, "192.0.2.1", "nft(8)")?;
         server.wait()?.success()?;
     }
