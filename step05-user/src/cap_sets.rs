@@ -32,8 +32,10 @@ impl CapSets {
     /// Docker's rule: root has `caps`. Anyone else could come by them only by executing a program
     /// that gives them, except those that are `ambient`, which are kept.
     pub fn new(caps: CapSet, ambient: CapSet, root: bool) -> Self {
+        // ANCHOR: exercise-5-3
         let now = if root { caps } else { ambient };
         Self { effective: now, permitted: now, inheritable: ambient, bounding: caps, ambient }
+        // ANCHOR_END: exercise-5-3
     }
 
     /// Those of this process.
@@ -58,15 +60,18 @@ impl CapSets {
 
     /// Gives up what is not in `bounding`. Takes CAP_SETPCAP, which is why this comes first.
     pub fn apply_bounding(&self) -> Result<()> {
+        // ANCHOR: exercise-5-7
         for cap in CapSet::known().without(self.bounding).iter() {
             prctl(libc::PR_CAPBSET_DROP, cap.number().into(), 0)
                 .with_context(|| format!("dropping {cap} from the bounding set"))?;
         }
         Ok(())
+        // ANCHOR_END: exercise-5-7
     }
 
     /// Makes the other four what they are here.
     pub fn apply(&self) -> Result<()> {
+        // ANCHOR: exercise-5-8
         prctl(libc::PR_CAP_AMBIENT, AMBIENT_CLEAR, 0).context("clearing the ambient set")?;
         let half = |shift: u32| Data {
             effective: low(self.effective.bits() >> shift),
@@ -82,6 +87,7 @@ impl CapSets {
                 .with_context(|| format!("making {cap} ambient"))?;
         }
         Ok(())
+        // ANCHOR_END: exercise-5-8
     }
 }
 

@@ -33,6 +33,7 @@ impl Layer for Capabilities {
     // ANCHOR: capabilities-enter
     fn enter(&mut self, explain: &Explain) -> Result<()> {
         explain.say(lazy(|| self.setpriv()));
+        // ANCHOR: exercise-5-9
         self.sets.apply_bounding()?;
         self.set_groups()?;
         // Otherwise the change of user would clear the sets, or not, by rules of its own.
@@ -44,6 +45,7 @@ impl Layer for Capabilities {
             set_no_new_privs().context("setting no_new_privs")?;
         }
         self.check()
+        // ANCHOR_END: exercise-5-9
     }
     // ANCHOR_END: capabilities-enter
 }
@@ -68,9 +70,11 @@ impl Capabilities {
     }
 
     fn become_user(&self) -> Result<()> {
+        // ANCHOR: exercise-5-6
         let (uid, gid) = (Uid::from_raw(self.user.uid), Gid::from_raw(self.user.gid));
         setresgid(gid, gid, gid).map_err(|errno| hinted(format!("becoming group {gid}"), errno))?;
         setresuid(uid, uid, uid).map_err(|errno| hinted(format!("becoming user {uid}"), errno))
+        // ANCHOR_END: exercise-5-6
     }
 
     /// Trusts nobody, this file included: what comes next is somebody else's program.

@@ -60,7 +60,9 @@ impl Range {
 /// As the kernel reads it.
 impl fmt::Display for Range {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        // ANCHOR: exercise-5-2
         write!(f, "{} {} {}", self.container, self.host, self.count)
+        // ANCHOR_END: exercise-5-2
     }
 }
 

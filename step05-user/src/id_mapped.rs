@@ -40,13 +40,22 @@ pub(crate) fn shift(explain: &Explain, child: Pid, dir: &Path, maps: &IdMaps) ->
     let option = format!("--options=X-mount.idmap=/proc/{child}/ns/user");
     let mount = ["mount".to_string(), "--rbind".into(), option];
     let words = nsenter.iter().chain(&mount).map(OsStr::new);
-    explain.act(sh(words.chain([dir.as_os_str(), dir.as_os_str()])), doing, || {
-        let tree = mount_api::copy(open_place(&dir)?, true).context("copying the mount")?;
-        mount_api::map_ids(&tree, File::open(format!("/proc/{child}/ns/user"))?, true)
-            .map_err(no_maps)?;
-        put(&tree, &dir, &File::open(format!("/proc/{child}/ns/mnt"))?)
-    })
+    explain.act(sh(words.chain([dir.as_os_str(), dir.as_os_str()])), doing, || cover(child, &dir))
 }
+
+// ANCHOR: id-mapped
+/// Three descriptors are all that it takes: the tree, the user namespace whose map is meant, and the
+/// mount namespace in which the tree is to be seen.
+fn cover(child: Pid, dir: &Path) -> Result<()> {
+    // ANCHOR: exercise-5-12
+    let user_namespace = File::open(format!("/proc/{child}/ns/user"))?;
+    let mount_namespace = File::open(format!("/proc/{child}/ns/mnt"))?;
+    let tree = mount_api::copy(open_place(dir)?, true).context("copying the mount")?;
+    mount_api::map_ids(&tree, user_namespace, true).map_err(no_maps)?;
+    put(&tree, dir, &mount_namespace)
+    // ANCHOR_END: exercise-5-12
+}
+// ANCHOR_END: id-mapped
 
 fn open_place(path: &Path) -> nix::Result<OwnedFd> {
     open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())

@@ -35,6 +35,7 @@ pub fn write(explain: &Explain, child: Pid, maps: &IdMaps) -> Result<()> {
     let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
     let uids = Kind { file: "uid_map", helper: "newuidmap", cap: Cap::SETUID, own_id: uid };
     let gids = Kind { file: "gid_map", helper: "newgidmap", cap: Cap::SETGID, own_id: gid };
+    // ANCHOR: exercise-5-10
     for (kind, map) in [(uids, &maps.uid), (gids, &maps.gid)] {
         let only_own = matches!(map[..], [range] if (range.host, range.count) == (kind.own_id, 1));
         let privileged = own.effective.has(kind.cap);
@@ -48,14 +49,17 @@ pub fn write(explain: &Explain, child: Pid, maps: &IdMaps) -> Result<()> {
         direct(explain, child, kind.file, map, &own)?;
     }
     Ok(())
+    // ANCHOR_END: exercise-5-10
 }
 
 /// Dropping a group can *give* access, to a file that its group may not read but all others may.
 /// So nobody gets a group map without help who has not given that up first.
 fn deny_setgroups(explain: &Explain, child: Pid) -> Result<()> {
+    // ANCHOR: exercise-5-4
     let file = format!("/proc/{child}/setgroups");
     let shell = format!("echo deny > {file}");
     explain.act(shell, format_args!("writing {file}"), || fs::write(&file, "deny"))
+    // ANCHOR_END: exercise-5-4
 }
 
 /// Whether this process is in a namespace to which that was done.

@@ -45,7 +45,9 @@ impl Layer for UserNamespace {
     }
 
     fn namespaces(&self) -> CloneFlags {
+        // ANCHOR: exercise-5-1
         CloneFlags::CLONE_NEWUSER
+        // ANCHOR_END: exercise-5-1
     }
 
     /// Finds out which ids there are to have.
@@ -76,18 +78,27 @@ impl Layer for UserNamespace {
         let denied = setgroups_denied();
         let groups = if denied { "--keep-groups" } else { "--clear-groups" };
         explain.say(sh(["exec", "setpriv", "--regid=0", groups, "--reuid=0", "sh"]));
-        let (root, group) = (Uid::from_raw(0), Gid::from_raw(0));
-        setresgid(group, group, group).context("becoming group 0")?;
-        if !denied {
-            setgroups(&[]).context("giving up the caller's groups")?;
-        }
-        setresuid(root, root, root).context("becoming user 0")?;
+        become_root(denied)?;
         try_power().map_err(|errno| {
             anyhow!("using the power that a new user namespace gives: {errno}{}", taken_by())
         })
     }
     // ANCHOR_END: user-hooks
 }
+
+// ANCHOR: become-root
+/// Real, effective and saved: whoever kept one of these outside could go back to it.
+fn become_root(denied: bool) -> Result<()> {
+    // ANCHOR: exercise-5-5
+    let (root, group) = (Uid::from_raw(0), Gid::from_raw(0));
+    setresgid(group, group, group).context("becoming group 0")?;
+    if !denied {
+        setgroups(&[]).context("giving up the caller's groups")?;
+    }
+    setresuid(root, root, root).context("becoming user 0")
+    // ANCHOR_END: exercise-5-5
+}
+// ANCHOR_END: become-root
 
 /// Who lets anyone make a user namespace and gives them no power in it; begins with a space.
 fn taken_by() -> String {
@@ -106,6 +117,7 @@ fn single() -> IdMaps {
 /// container's root, so that its files are its own; a privileged one becomes somebody else. If
 /// nothing is lent, the former has one id only; the latter would be root inside *and* outside.
 fn auto(explain: &Explain) -> Result<IdMaps> {
+    // ANCHOR: exercise-5-11
     if CapSets::current()?.effective.has(Cap::SETUID) {
         return subid::maps(getuid(), 0).context("--userns auto");
     }
@@ -121,6 +133,7 @@ fn auto(explain: &Explain) -> Result<IdMaps> {
             Ok(single())
         }
     }
+    // ANCHOR_END: exercise-5-11
 }
 
 /// What newuidmap(1) and newgidmap(1) would map for the caller, if they can.

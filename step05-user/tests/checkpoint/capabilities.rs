@@ -5,17 +5,20 @@ use std::{
     os::unix::fs::PermissionsExt,
 };
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 use conformance::{Rootfs, Sandbox, checkpoint::Test, expect, unprivileged};
 use serde_json::{Value, json};
 use step05::{CapSet, CapSets};
 
-use super::scene::{CAPS, STEP05, own_rootfs, step05};
+use super::scene::{CAPS, STEP05, all_three, own_rootfs, step05};
 
 pub fn tests() -> Vec<Test> {
     conformance::tests! {
         root_has_what_docker_leaves_it,
         another_user_has_no_capabilities_unless_ambient: [Root],
+        what_is_dropped_cannot_be_had_again: [Root],
+        each_set_is_what_was_asked_for: [Root],
+        power_is_given_away_in_the_right_order: [Root],
         an_ordinary_users_container_has_the_same_set: [UserNamespaces],
         nothing_is_inherited_from_the_caller: [Root, Command("setpriv")],
         init_has_no_more_than_the_command: [Root],
@@ -83,6 +86,50 @@ fn another_user_has_no_capabilities_unless_ambient(sandbox: &Sandbox) -> Result<
         expect::equal(&what, &inside["capabilities"], expected, CAPS)?;
     }
     Ok(())
+}
+
+/// Be it of root or of another user, and of the last capability as of the first.
+fn what_is_dropped_cannot_be_had_again(sandbox: &Sandbox) -> Result<()> {
+    for (flags, expected) in
+        [(&[][..], DEFAULT), (&["--cap-drop", "ALL"], 0), (&["--user", "1000:1000"], DEFAULT)]
+    {
+        let run = step05(sandbox).args(flags);
+        let inside = run.report().context("dropping from the bounding set did not go well")?;
+        let bounding = inside["capabilities"]["bounding"].as_u64().unwrap_or_default();
+        let what = format!("the bounding set with {flags:?}");
+        let (seen, expected) = (CapSet::from_bits(bounding), CapSet::from_bits(expected));
+        expect::equal(&what, &seen, expected, "capabilities(7), \"Capability bounding set\"")?;
+    }
+    Ok(())
+}
+
+/// Low and high numbers, and those that are kept by one who is not root.
+fn each_set_is_what_was_asked_for(sandbox: &Sandbox) -> Result<()> {
+    let outside = sandbox.probe(["report"]).output()?.json()?;
+    let all = outside["capabilities"]["permitted"].as_u64().unwrap_or_default();
+    let kept = ["--user", "1000:1000", "--cap-drop", "ALL", "--cap-ambient", "kill"];
+    for (flags, expected) in [
+        (&[][..], sets(DEFAULT, 0, DEFAULT)),
+        (&["--cap-add", "ALL"], sets(all, 0, all)),
+        (&kept, sets(KILL, KILL, KILL)),
+    ] {
+        let run = step05(sandbox).args(flags);
+        let inside = run.report().context("setting the capability sets did not go well")?;
+        let what = format!("the five sets with {flags:?}");
+        expect::equal(&what, &inside["capabilities"], expected, CAPS)?;
+    }
+    Ok(())
+}
+
+/// Of everything that takes power there is something to do here, and afterwards hardly any is left.
+fn power_is_given_away_in_the_right_order(sandbox: &Sandbox) -> Result<()> {
+    let flags = ["--user", "1000:50", "--group-add", "7", "--cap-drop=ALL", "--cap-ambient=kill"];
+    let inside = step05(sandbox).args(flags).report();
+    let inside = inside.context("some power was given away before what takes it was done")?;
+    expect::equal("the user", &inside["uid"], all_three(1000), "credentials(7)")?;
+    expect::equal("the groups", &inside["groups"], json!([7]), "credentials(7)")?;
+    expect::equal("the capabilities", &inside["capabilities"], sets(KILL, KILL, KILL), CAPS)?;
+    expect::equal("no_new_privs", &inside["no_new_privs"], 1, "PR_SET_NO_NEW_PRIVS(2const)")
 }
 
 fn an_ordinary_users_container_has_the_same_set() -> Result<()> {

@@ -5,7 +5,7 @@ use std::{
     os::unix::fs::{MetadataExt, PermissionsExt, chown},
 };
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use conformance::{Rootfs, Sandbox, checkpoint::Test, expect, unprivileged};
 use serde_json::{Value, json};
 
@@ -18,6 +18,9 @@ pub fn tests() -> Vec<Test> {
         the_rootfs_is_shifted: [Root, Other(no_id_mapped_mounts)],
         a_rootfs_of_the_containers_ids_is_not_shifted: [Root],
         an_ordinary_user_may_have_anothers_rootfs: [UserNamespaces],
+        the_container_is_set_up_by_root_inside: [
+            Root, Command("setpriv"), Other(no_id_mapped_mounts)
+        ],
         root_inside_cannot_go_where_it_is_nobody: [
             Root, Command("setpriv"), Other(no_id_mapped_mounts)
         ],
@@ -90,7 +93,7 @@ fn the_rootfs_is_shifted(sandbox: &Sandbox) -> Result<()> {
             "seq", "write", "/etc/new", "", "--", "chown", "/etc/new", "5", "6", "--", "report",
         ])
         .output()?;
-    let inside = outcome.json()?;
+    let inside = outcome.json().context("the container's root has no right to its own rootfs")?;
     expect::equal("the user inside", &inside["uid"], all_three(0), "setresuid(2)")?;
 
     let tries = ["try", "create=/etc/file", "read=/etc/secret", "open-write=/etc/passwd"];
@@ -142,14 +145,36 @@ fn an_ordinary_user_may_have_anothers_rootfs() -> Result<()> {
     })
 }
 
-/// Not while it is set up, either: what the caller or its groups may enter, root inside may not.
-fn root_inside_cannot_go_where_it_is_nobody(sandbox: &Sandbox) -> Result<()> {
+/// Neither as a user or group that has no number inside, nor with the doors open that the caller's
+/// groups open.
+fn the_container_is_set_up_by_root_inside(sandbox: &Sandbox) -> Result<()> {
     let rootfs = Rootfs::new()?;
+    let inside = room_of_group_27(&rootfs)?;
+    let run = || {
+        let run = sandbox.run("setpriv").args(["--groups=27", STEP05]);
+        run.args(["--userns", "0:100000:9"])
+    };
+    let outcome = run().probe(["exit", "0"]).output()?;
+    outcome.success().context("the container is not set up by root inside")?;
+    let outcome = run().args(["--rootfs", &inside]).probe(["exit", "0"]).output()?;
+    let line = outcome.error_line(125);
+    let line = line.context("the container is set up with the groups of the caller")?;
+    expect::contains("what the runtime says", &line, "EACCES", "setgroups(2)")
+}
+
+/// A directory in another that lets none but root and this group through.
+fn room_of_group_27(rootfs: &Rootfs) -> Result<String> {
     let room = rootfs.outside().join("room");
     fs::create_dir_all(room.join("inside"))?;
     chown(&room, Some(0), Some(27))?;
     fs::set_permissions(&room, fs::Permissions::from_mode(0o750))?;
-    let inside = format!("{}/inside", room.display());
+    Ok(format!("{}/inside", room.display()))
+}
+
+/// Not while it is set up, either: what the caller or its groups may enter, root inside may not.
+fn root_inside_cannot_go_where_it_is_nobody(sandbox: &Sandbox) -> Result<()> {
+    let rootfs = Rootfs::new()?;
+    let inside = room_of_group_27(&rootfs)?;
     let line = |flags: &[&str]| {
         let run = sandbox.run("setpriv").args(["--groups=27", STEP05, "--userns", "0:100000:9"]);
         let line = run.args(flags).probe(["exit", "0"]).output()?.error_line(125)?;

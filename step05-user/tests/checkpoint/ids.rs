@@ -1,11 +1,8 @@
 //! Which ids the container has, and of whom they are. See user_namespaces(7), newuidmap(1).
 
-use std::{
-    fs::{self},
-    path::Path,
-};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use conformance::{Rootfs, Run, Sandbox, checkpoint::Test, expect, unprivileged};
 use serde_json::{Value, json};
 
@@ -20,6 +17,7 @@ pub fn tests() -> Vec<Test> {
         subordinate_ids_are_mapped_by_newuidmap: [
             Root, Command("newuidmap"), Command("newgidmap"), Path("/etc/subuid"), Path("/etc/subgid")
         ],
+        what_the_caller_may_not_write_is_asked_of_newuidmap: [UserNamespaces],
         no_new_privs_leaves_one_id: [Root, Command("newuidmap"), Path("/etc/subuid"), Path("/etc/subgid")],
         auto_makes_root_somebody_else: [Root, Path("/etc/subuid"), Path("/etc/subgid")],
     }
@@ -69,7 +67,8 @@ fn a_privileged_caller_has_the_hosts_ids_unless_it_asks(sandbox: &Sandbox) -> Re
     let inside = step05(sandbox).report()?;
     let user = |report: &Value| report["namespaces"]["user"].clone();
     expect::same("the user namespace", &user(&inside), &user(&outside), "user_namespaces(7)")?;
-    let inside = step05(sandbox).args(["--userns", "single"]).report()?;
+    let inside = step05(sandbox).args(["--userns", "single"]).report();
+    let inside = inside.context("the container has no user namespace to be given a map")?;
     expect::differs("the user namespace", &user(&inside), &user(&outside), "user_namespaces(7)")
 }
 
@@ -121,6 +120,23 @@ fn no_new_privs_leaves_one_id(sandbox: &Sandbox) -> Result<()> {
     expect::equal("the uid map", &outcome.json()?, map, "PR_SET_NO_NEW_PRIVS(2const)")?;
     let told = "# one id only: no_new_privs takes newuidmap's power away\n";
     expect::contains("--explain", &outcome.stderr(), told, "PR_SET_NO_NEW_PRIVS(2const)")
+}
+
+/// By a newuidmap that only tells what it was asked for.
+fn what_the_caller_may_not_write_is_asked_of_newuidmap() -> Result<()> {
+    unprivileged(|sandbox| {
+        let program = sandbox.dir().join("newuidmap");
+        fs::write(
+            &program,
+            "#!/bin/sh\nshift\necho newuidmap: it is asked for \"$*\" >&2\nexit 1\n",
+        )?;
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
+        let path = format!("{}:/usr/bin:/bin", sandbox.dir().display());
+        let run = step05(sandbox).env("PATH", path).args(["--userns", "0:100000:9,9:1000:1"]);
+        let line = run.probe(["exit", "0"]).output()?.error_line(125)?;
+        let asked = "running newuidmap: it is asked for 0 100000 9 9 1000 1";
+        expect::contains("what the runtime says", &line, asked, "newuidmap(1)")
+    })
 }
 
 /// Root would be root outside too if it had the caller's id, so it has none of it.
