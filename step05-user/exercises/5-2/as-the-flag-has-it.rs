@@ -1,0 +1,3 @@
+// wrong: --userns has colons; the file has spaces
+// says: to /proc/
+write!(f, "{}:{}:{}", self.container, self.host, self.count)
