@@ -1,6 +1,14 @@
 //! `check`: the checkpoints of a step's exercises, a line each, and the first failure as a whole.
+//!
+//! What is checked is a copy of the workspace in which every exercise that is still blank has its
+//! solution. So each can be written and checked alone, the easy ones first, though none of a step's
+//! parts does anything without the others.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context, Result};
 use conformance::Exercise;
@@ -8,8 +16,9 @@ use conformance::Exercise;
 use crate::{
     Usage,
     cargo::{self, PROFILE},
+    copy,
     desk::{Desk, Progress},
-    paint,
+    paint, region,
     results::Verdict,
     tree::{Chosen, Step, Tree},
     trial,
@@ -36,9 +45,14 @@ pub fn parts(tree: &Tree, what: Option<Chosen>) -> Result<Vec<Part<'_>>> {
 /// Whether all checkpoints passed.
 pub fn run(tree: &Tree, what: Option<Chosen>) -> Result<bool> {
     let mut all = true;
+    let copy = Copy::of(tree);
     for part in parts(tree, what)? {
-        match build(tree, &part)? {
-            Ok(tests) => all &= check(tree, &part, &tests)?,
+        let built = match written(&Desk::of(tree), &part)?.is_empty() {
+            true => Ok(Programs::new()), // nothing need be built to say so
+            false => copy.build(&part)?,
+        };
+        match built {
+            Ok(tests) => all &= check(&copy, &part, &tests)?,
             Err(errors) => {
                 all = false;
                 does_not_build(part.0, &errors);
@@ -51,17 +65,83 @@ pub fn run(tree: &Tree, what: Option<Chosen>) -> Result<bool> {
 /// Test programs by name.
 pub type Programs = BTreeMap<String, PathBuf>;
 
-/// Builds a step's program and the test programs with these checkpoints.
-pub fn build(tree: &Tree, (step, exercises): &Part) -> Result<Result<Programs, String>> {
-    let mut names: Vec<_> =
-        exercises.iter().flat_map(|one| one.tests()).map(|(name, _)| name).collect();
-    names.sort_unstable();
-    names.dedup();
-    // The first time everything is built that the step is made of, which takes a while.
-    let first = !tree.root.join("target").join(PROFILE).join(&step.package).exists();
-    let args = cargo::tests(&step.package, &names, PROFILE);
-    let built = cargo::build(cargo::cargo(&tree.root), &args, first)?;
-    Ok(built.map(|built| built.tests))
+/// The copy in which exercises are checked.
+pub struct Copy<'a> {
+    pub tree: &'a Tree,
+    root: PathBuf,
+    target: PathBuf,
+}
+
+impl<'a> Copy<'a> {
+    pub fn of(tree: &'a Tree) -> Self {
+        let dir = tree.target.join("check");
+        Self { tree, root: dir.join("tree"), target: dir.join("target") }
+    }
+
+    /// Makes it what the workspace is now, with the solutions of what is blank.
+    fn renew(&self) -> Result<()> {
+        let desk = Desk::of(self.tree);
+        let steps = self.tree.steps.iter();
+        let exercises = steps.flat_map(|step| step.exercises.iter().map(move |one| (step, one)));
+        let mut fill: BTreeMap<PathBuf, Vec<_>> = BTreeMap::new();
+        for (step, exercise) in exercises {
+            if desk.progress(step, exercise)? == Progress::Blank {
+                let solution = desk.solution(step, exercise)?;
+                fill.entry(step.path(exercise)).or_default().push((&exercise.id, solution));
+            }
+        }
+        copy::sources(&self.tree.root, &self.root, |name, content| {
+            let Some(solutions) = fill.get(name) else { return Ok(content) };
+            let mut text = String::from_utf8(content)?;
+            for (id, solution) in solutions {
+                text = region::replace(&text, id, solution)?;
+            }
+            Ok(text.into_bytes())
+        })?;
+        // Where it does not work they are built.
+        let built = [&self.tree.target, &self.target].map(|target| target.join(PROFILE));
+        let _ = copy::libraries(&built[0], &built[1], &self.tree.members());
+        Ok(())
+    }
+
+    fn cargo(&self) -> Command {
+        let mut cargo = cargo::cargo(&self.root);
+        cargo.env("CARGO_TARGET_DIR", &self.target);
+        cargo
+    }
+
+    /// Builds a step's program and the test programs with these checkpoints.
+    pub fn build(&self, (step, exercises): &Part) -> Result<Result<Programs, String>> {
+        self.renew()?;
+        let mut names: Vec<_> =
+            exercises.iter().flat_map(|one| one.tests()).map(|(name, _)| name).collect();
+        names.sort_unstable();
+        names.dedup();
+        // The first time everything is built that the step is made of, which takes a while.
+        let first = !self.target.join(PROFILE).join(&step.package).exists();
+        let args = cargo::tests(&step.package, &names, PROFILE);
+        match cargo::build(self.cargo(), &args, first)? {
+            Ok(built) => Ok(Ok(built.tests)),
+            Err(errors) => self.errors(step, errors),
+        }
+    }
+
+    /// Builds a step's program alone: the test programs, which run it, are as they were.
+    pub fn rebuild(&self, (step, _): &Part) -> Result<Result<(), String>> {
+        self.renew()?;
+        match cargo::build(self.cargo(), &cargo::programs(&step.package, PROFILE), false)? {
+            Ok(_) => Ok(Ok(())),
+            Err(errors) => self.errors(step, errors),
+        }
+    }
+
+    /// What does not compile in the copy does not in the workspace, where its lines are numbered as
+    /// the learner sees them.
+    fn errors<T>(&self, step: &Step, errors: String) -> Result<Result<T, String>> {
+        let args = cargo::programs(&step.package, PROFILE);
+        let built = cargo::build(cargo::cargo(&self.tree.root), &args, false)?;
+        Ok(Err(built.err().unwrap_or(errors)))
+    }
 }
 
 /// Shows the compiler's errors.
@@ -71,13 +151,23 @@ pub fn does_not_build(step: &Step, errors: &str) {
 }
 
 /// Runs the checkpoints of exercises: a line each, and the first failure as a whole.
-pub fn check(tree: &Tree, (step, exercises): &Part, programs: &Programs) -> Result<bool> {
+pub fn check(copy: &Copy, part: &Part, programs: &Programs) -> Result<bool> {
+    let (step, exercises) = part;
     println!("{} {}", paint::bold(format!("step {}", step.number)), step.description);
-    let verdicts = verdicts(tree, step, exercises, programs)?;
-    let desk = Desk::of(tree);
+    let desk = Desk::of(copy.tree);
+    let written = written(&desk, part)?;
+    let verdicts = verdicts(&copy.root.join(&step.folder), step, &written, programs)?;
     let mut first = None;
-    let (mut failed, mut not_run) = (0, 0);
+    let mut not_run = 0;
     for exercise in exercises {
+        if !written.iter().any(|one| one.id == exercise.id) {
+            let blank = paint::faint("· not written yet");
+            println!("  {}  {:<44} {blank}", exercise.id, exercise.title);
+            let told =
+                || format!("exercise {}: {:?} is not written yet", exercise.id, exercise.title);
+            first.get_or_insert_with(|| (*exercise, told()));
+            continue;
+        }
         println!("  {}  {}", exercise.id, exercise.title);
         let mut passed = true;
         for test in exercise.tests() {
@@ -86,17 +176,19 @@ pub fn check(tree: &Tree, (step, exercises): &Part, programs: &Programs) -> Resu
             passed &= *verdict == Verdict::Passed;
             not_run += usize::from(matches!(verdict, Verdict::NotRun(_)));
             if let Verdict::Failed(found) = verdict {
-                failed += 1;
-                first = first.or(Some((exercise, test.1, found)));
+                let told = || {
+                    (*exercise, format!("{}\n{found}", paint::bad(format!("{} failed", test.1))))
+                };
+                first.get_or_insert_with(told);
             }
         }
         if passed {
             desk.has_passed(step, exercise)?;
         }
     }
-    if let Some((exercise, test, found)) = first {
-        println!("\n{}\n{found}\n", paint::bad(format!("{test} failed")));
-        help(&desk, step, exercises, exercise, found)?;
+    if let Some((exercise, told)) = &first {
+        println!("\n{told}\n");
+        help(&desk, step, exercise)?;
     } else if not_run > 0 {
         println!("\n{}", paint::odd(format!("nothing failed, but {not_run} could not run here")));
         println!("`cargo workshop doctor` says what this machine lacks.");
@@ -104,12 +196,23 @@ pub fn check(tree: &Tree, (step, exercises): &Part, programs: &Programs) -> Resu
         println!("\n{}", paint::good("all checkpoints passed"));
         println!("All tests of this step: cargo test -p {}", step.package);
     }
-    Ok(failed == 0)
+    Ok(first.is_none())
+}
+
+/// Those that are not blank.
+fn written<'a>(desk: &Desk, (step, exercises): &Part<'a>) -> Result<Vec<&'a Exercise>> {
+    let mut written = Vec::new();
+    for exercise in exercises {
+        if desk.progress(step, exercise)? != Progress::Blank {
+            written.push(*exercise);
+        }
+    }
+    Ok(written)
 }
 
 /// What each checkpoint said. A test that two exercises share runs once.
 fn verdicts<'a>(
-    tree: &Tree,
+    folder: &Path,
     step: &Step,
     exercises: &[&'a Exercise],
     programs: &Programs,
@@ -125,7 +228,7 @@ fn verdicts<'a>(
     for (program, tests) in by_program {
         let named = || format!("{} has no test program {program}", step.package);
         let path = programs.get(program).with_context(named)?;
-        let found = trial::run(path, &tree.root.join(&step.folder), &tests, |_, _| ())?;
+        let found = trial::run(path, folder, &tests)?;
         for (name, verdict) in found {
             if let Some(test) = tests.iter().find(|test| **test == name) {
                 verdicts.insert((program, *test), verdict);
@@ -146,16 +249,7 @@ fn line(test: &str, verdict: &Verdict) -> String {
 }
 
 /// Where to go on after a failure.
-fn help(
-    desk: &Desk,
-    step: &Step,
-    exercises: &[&Exercise],
-    exercise: &Exercise,
-    found: &str,
-) -> Result<()> {
-    // The failure may be about another exercise: one that is not written yet.
-    let named = exercises.iter().find(|one| found.starts_with(&format!("exercise {}: ", one.id)));
-    let exercise = named.copied().unwrap_or(exercise);
+fn help(desk: &Desk, step: &Step, exercise: &Exercise) -> Result<()> {
     let path = step.path(exercise).display().to_string();
     match desk.progress(step, exercise)? {
         Progress::Lost => println!("The marks of {} are gone from {path}.", exercise.id),

@@ -12,6 +12,7 @@
 //! | `history.rs` | the solutions as git has them |
 //! | `file.rs` | files that are written whole or not at all |
 //! | `cargo.rs` | building a step's program and its tests |
+//! | `copy.rs` | a copy of the workspace, and of the libraries that are built already |
 //! | `trial.rs` | running checkpoints, with a time limit |
 //! | `paint.rs` | colours, on a terminal |
 //! | `check.rs` … `watch.rs` | one command each |
@@ -20,6 +21,7 @@
 mod book;
 mod cargo;
 mod check;
+mod copy;
 mod desk;
 mod diff;
 mod doctor;

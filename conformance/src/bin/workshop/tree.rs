@@ -15,6 +15,8 @@ use crate::Usage;
 pub struct Tree {
     /// Its folder.
     pub root: PathBuf,
+    /// Where cargo builds.
+    pub target: PathBuf,
     /// In the order of the course.
     pub steps: Vec<Step>,
 }
@@ -71,7 +73,14 @@ impl Tree {
             }
         }
         steps.sort_by_key(|step| step.number);
-        Ok(Self { root, steps })
+        let target = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+        let target = target.unwrap_or_else(|| root.join("target"));
+        Ok(Self { target: std::path::absolute(target)?, root, steps })
+    }
+
+    /// The packages of the workspace.
+    pub fn members(&self) -> Vec<&str> {
+        self.steps.iter().map(|step| &step.package[..]).chain(["conformance"]).collect()
     }
 
     /// What is meant: the step, and those of its exercises.

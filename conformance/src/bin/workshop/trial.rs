@@ -25,14 +25,8 @@ use crate::results::{self, Verdict};
 /// How long a set of checkpoints may take: what hangs a test's own limit ends, long before.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Runs these tests of a test program, as cargo would, in the package's folder. Each verdict is told
-/// when it comes, and returned with what the test found.
-pub fn run(
-    program: &Path,
-    folder: &Path,
-    tests: &[&str],
-    mut told: impl FnMut(&str, &Verdict),
-) -> Result<Vec<(String, Verdict)>> {
+/// Runs these tests of a test program, as cargo would, in the package's folder.
+pub fn run(program: &Path, folder: &Path, tests: &[&str]) -> Result<Vec<(String, Verdict)>> {
     let mut command = Command::new(program);
     command.current_dir(folder).env(CHOSEN, tests.join(",")).args(["--color", "never"]);
     command.env("INSTA_UPDATE", "no"); // what differs is told, and nothing is written beside it
@@ -54,9 +48,6 @@ pub fn run(
     loop {
         match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok(line) => {
-                if let Some((name, verdict)) = results::line(&line) {
-                    told(&name, &verdict);
-                }
                 all += &line;
                 all.push('\n');
             }

@@ -8,14 +8,13 @@ use std::{
     fs,
     path::{Path, PathBuf},
     thread,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use anyhow::{Context, Result};
 
 use crate::{
-    cargo::{self, PROFILE},
-    check::{self, Part, Programs},
+    check::{self, Copy, Part, Programs},
     paint,
     tree::{Chosen, Tree},
 };
@@ -25,21 +24,20 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// Goes on until it is interrupted.
 pub fn run(tree: &Tree, what: Option<Chosen>) -> Result<bool> {
     let mut parts = check::parts(tree, what)?;
-    let part = parts.pop().context("nothing to watch")?; // the one that was begun last
+    let part = parts.pop().context("nothing to watch")?; // the last of those that were started
+    let copy = Copy::of(tree);
     let mut before = Seen::of(tree, &part)?;
     let mut tests = None;
     loop {
-        let begun = std::time::Instant::now();
-        match build(tree, &part, &mut tests)? {
-            Ok(programs) => {
-                check::check(tree, &part, &programs)?;
-            }
+        let begun = Instant::now();
+        match build(&copy, &part, &mut tests)? {
+            Ok(programs) => drop(check::check(&copy, &part, &programs)?),
             Err(errors) => check::does_not_build(part.0, &errors),
         }
         let time = format!("{:.1} s", begun.elapsed().as_secs_f64());
         let waits = format!("waits for a change in {}; Ctrl-C ends this", part.0.folder);
         println!("\n{} {}", paint::bold(waits), paint::faint(time));
-        let now = wait(tree, &part, &before)?;
+        let now = wait(tree, &part, &before);
         if now.elsewhere != before.elsewhere {
             tests = None;
         }
@@ -52,16 +50,14 @@ pub fn run(tree: &Tree, what: Option<Chosen>) -> Result<bool> {
 /// The test programs do not change with the step's source: they run its program. So they are built
 /// once, and then the program alone.
 fn build(
-    tree: &Tree,
+    copy: &Copy,
     part: &Part,
     tests: &mut Option<Programs>,
 ) -> Result<Result<Programs, String>> {
     if let Some(programs) = tests {
-        let args = cargo::programs(&part.0.package, PROFILE);
-        let built = cargo::build(cargo::cargo(&tree.root), &args, false)?;
-        return Ok(built.map(|_| programs.clone()));
+        return Ok(copy.rebuild(part)?.map(|()| programs.clone()));
     }
-    let built = check::build(tree, part)?;
+    let built = copy.build(part)?;
     *tests = built.clone().ok();
     Ok(built)
 }
@@ -89,14 +85,14 @@ impl Seen {
 }
 
 /// Waits until a file has changed, and has stayed as it is for a moment: editors write in steps.
-fn wait(tree: &Tree, part: &Part, before: &Seen) -> Result<Seen> {
+fn wait(tree: &Tree, part: &Part, before: &Seen) -> Seen {
     loop {
         thread::sleep(PAUSE);
         let Ok(now) = Seen::of(tree, part) else { continue };
         if now != *before {
             thread::sleep(PAUSE / 4);
             if Seen::of(tree, part).is_ok_and(|again| again == now) {
-                return Ok(now);
+                return now;
             }
         }
     }

@@ -8,12 +8,10 @@
 //! | --- | --- |
 //! | `written.rs` | what can be seen without building anything |
 //! | `answer.rs` | wrong answers, and what is to be said of them |
-//! | `copy.rs` | a copy of the workspace, and of the libraries that are built already |
 //! | `worker.rs` | building and judging one exercise after another in a copy |
 //! | `queue.rs` | which worker takes which exercise |
 
 mod answer;
-mod copy;
 mod queue;
 mod worker;
 mod written;

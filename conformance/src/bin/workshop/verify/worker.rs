@@ -1,18 +1,14 @@
 //! Building and judging one exercise after another, in a copy of the workspace.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    time::Instant,
-};
+use std::{collections::BTreeMap, path::PathBuf, time::Instant};
 
 use anyhow::Result;
 use conformance::Exercise;
 
-use super::{Report, answer::Answer, copy};
+use super::{Report, answer::Answer};
 use crate::{
     cargo::{self, Built},
-    file, region,
+    copy, file, region,
     results::Verdict,
     tree::{Step, Tree},
     trial,
@@ -48,13 +44,11 @@ type Failed = BTreeMap<String, String>;
 impl<'a> Worker<'a> {
     /// The worker with this number, counted from 0.
     pub fn new(tree: &'a Tree, number: usize) -> Result<Self> {
-        let dir = tree.root.join("target/verify").join(number.to_string());
+        let dir = tree.target.join("verify").join(number.to_string());
         let (root, target) = (dir.join("tree"), dir.join("target"));
-        copy::sources(&tree.root, &root)?;
-        let mut members: Vec<_> = tree.steps.iter().map(|step| &step.package[..]).collect();
-        members.push("conformance");
+        copy::sources(&tree.root, &root, |_, text| Ok(text))?;
         // Where it does not work they are built.
-        let _ = copy::libraries(&tree.root.join("target/debug"), &target.join("debug"), &members);
+        let _ = copy::libraries(&tree.target.join("debug"), &target.join("debug"), &tree.members());
         Ok(Self { tree, root, target, ready: None, changed: None })
     }
 
@@ -255,7 +249,7 @@ impl<'a> Worker<'a> {
                 continue;
             }
             let tests: Vec<_> = names.keys().map(String::as_str).collect();
-            let found = trial::run(path, &self.folder(step), &tests, |_, _| ())?;
+            let found = trial::run(path, &self.folder(step), &tests)?;
             verdicts.extend(
                 found
                     .into_iter()
@@ -266,6 +260,6 @@ impl<'a> Worker<'a> {
     }
 
     fn folder(&self, step: &Step) -> PathBuf {
-        Path::new(&self.root).join(&step.folder)
+        self.root.join(&step.folder)
     }
 }

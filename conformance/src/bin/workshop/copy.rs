@@ -11,10 +11,14 @@ use anyhow::{Context, Result};
 /// What is no source.
 const LEFT_OUT: [&str; 4] = ["target", ".git", ".workshop", "book/book"];
 
-/// Makes `to` what the workspace in `from` is. What is the same already stays untouched, since cargo
-/// goes by the times of files; what is not gets the time of now.
-pub fn sources(from: &Path, to: &Path) -> Result<()> {
-    let copy = || -> io::Result<()> {
+/// Makes `to` what the workspace in `from` is, with some files by way of `change`. What is the same
+/// already stays untouched, since cargo goes by the times of files; what is not gets the time of now.
+pub fn sources(
+    from: &Path,
+    to: &Path,
+    change: impl Fn(&Path, Vec<u8>) -> Result<Vec<u8>>,
+) -> Result<()> {
+    let copy = || -> Result<()> {
         let wanted = files(from, Path::new(""))?;
         if to.exists() {
             for old in files(to, Path::new(""))?.difference(&wanted) {
@@ -22,7 +26,7 @@ pub fn sources(from: &Path, to: &Path) -> Result<()> {
             }
         }
         for name in &wanted {
-            let new = fs::read(from.join(name))?;
+            let new = change(name, fs::read(from.join(name))?)?;
             let path = to.join(name);
             if fs::read(&path).is_ok_and(|old| old == new) {
                 continue;
