@@ -44,26 +44,32 @@ pub fn parts(tree: &Tree, what: Option<Chosen>) -> Result<Vec<Part<'_>>> {
 
 /// Whether all checkpoints passed.
 pub fn run(tree: &Tree, what: Option<Chosen>) -> Result<bool> {
-    let mut all = true;
     let copy = Copy::of(tree);
+    let mut all = true;
     for part in parts(tree, what)? {
-        let built = match written(&Desk::of(tree), &part)?.is_empty() {
-            true => Ok(Programs::new()), // nothing need be built to say so
-            false => copy.build(&part)?,
-        };
-        match built {
-            Ok(tests) => all &= check(&copy, &part, &tests)?,
-            Err(errors) => {
-                all = false;
-                does_not_build(part.0, &errors);
-            }
-        }
+        all &= build_and_check(&copy, &part)?;
     }
     Ok(all)
 }
 
+/// Builds what is needed, checks, and tells all of it.
+pub fn build_and_check(copy: &Copy, part: &Part) -> Result<bool> {
+    let built = match written(&Desk::of(copy.tree), part)?.is_empty() {
+        true => Ok(Programs::new()), // nothing need be built to say so
+        false => copy.build(part)?,
+    };
+    match built {
+        Ok(programs) => check(copy, part, &programs),
+        Err(errors) => {
+            println!("{}", errors.trim_end());
+            println!("\n{}", paint::bad(format!("{} does not build", part.0.package)));
+            Ok(false)
+        }
+    }
+}
+
 /// Test programs by name.
-pub type Programs = BTreeMap<String, PathBuf>;
+type Programs = BTreeMap<String, PathBuf>;
 
 /// The copy in which exercises are checked.
 pub struct Copy<'a> {
@@ -111,7 +117,7 @@ impl<'a> Copy<'a> {
     }
 
     /// Builds a step's program and the test programs with these checkpoints.
-    pub fn build(&self, (step, exercises): &Part) -> Result<Result<Programs, String>> {
+    fn build(&self, (step, exercises): &Part) -> Result<Result<Programs, String>> {
         self.renew()?;
         let mut names: Vec<_> =
             exercises.iter().flat_map(|one| one.tests()).map(|(name, _)| name).collect();
@@ -126,15 +132,6 @@ impl<'a> Copy<'a> {
         }
     }
 
-    /// Builds a step's program alone: the test programs, which run it, are as they were.
-    pub fn rebuild(&self, (step, _): &Part) -> Result<Result<(), String>> {
-        self.renew()?;
-        match cargo::build(self.cargo(), &cargo::programs(&step.package, PROFILE), false)? {
-            Ok(_) => Ok(Ok(())),
-            Err(errors) => self.errors(step, errors),
-        }
-    }
-
     /// What does not compile in the copy does not in the workspace, where its lines are numbered as
     /// the learner sees them.
     fn errors<T>(&self, step: &Step, errors: String) -> Result<Result<T, String>> {
@@ -144,14 +141,8 @@ impl<'a> Copy<'a> {
     }
 }
 
-/// Shows the compiler's errors.
-pub fn does_not_build(step: &Step, errors: &str) {
-    println!("{}", errors.trim_end());
-    println!("\n{}", paint::bad(format!("{} does not build", step.package)));
-}
-
 /// Runs the checkpoints of exercises: a line each, and the first failure as a whole.
-pub fn check(copy: &Copy, part: &Part, programs: &Programs) -> Result<bool> {
+fn check(copy: &Copy, part: &Part, programs: &Programs) -> Result<bool> {
     let (step, exercises) = part;
     println!("{} {}", paint::bold(format!("step {}", step.number)), step.description);
     let desk = Desk::of(copy.tree);

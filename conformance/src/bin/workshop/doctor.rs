@@ -76,7 +76,7 @@ pub fn run(tree: &Tree) -> Result<bool> {
         (0, _) => {
             println!("the course can be worked through; {lacks} things above would make it whole")
         }
-        _ => println!("{}", paint::bad(format!("{missing} of these are needed"))),
+        _ => println!("{}", paint::bad(format!("{missing} of what is needed is missing"))),
     }
     if missing == 0 {
         println!("Go on with: cargo workshop start 1");

@@ -98,12 +98,8 @@ impl<'a> Worker<'a> {
             return Ok(ready.clone());
         }
         self.restore()?;
-        let mut names: Vec<_> =
-            step.exercises.iter().flat_map(Exercise::tests).map(|(name, _)| name).collect();
-        names.sort_unstable();
-        names.dedup();
         let mut ready = Ready::default();
-        match self.build(&cargo::tests(&step.package, &names, PROFILE))? {
+        match self.build(step)? {
             Err(errors) => ready.faults.push(format!("{} does not build:\n{errors}", step.package)),
             Ok(built) => {
                 ready.programs = built.tests;
@@ -200,7 +196,7 @@ impl<'a> Worker<'a> {
         let changed = region::replace(&solved, &exercise.id, new)?;
         self.changed = Some((path.clone(), solved));
         file::write(&path, &changed)?;
-        let built = self.build(&cargo::programs(&step.package, PROFILE))?;
+        let built = self.build(step)?;
         if let Err(errors) = built {
             return Ok(Err(errors));
         }
@@ -220,14 +216,21 @@ impl<'a> Worker<'a> {
         }
     }
 
-    fn build(&self, args: &[String]) -> Result<Result<Built, String>> {
+    /// A step's program, and its test programs with checkpoints. The latter run the former and hardly
+    /// ever change; but cargo, asked for the program alone, would build libraries of others anew, with
+    /// the features that the tests do not ask of them.
+    fn build(&self, step: &Step) -> Result<Result<Built, String>> {
+        let mut names: Vec<_> =
+            step.exercises.iter().flat_map(Exercise::tests).map(|(name, _)| name).collect();
+        names.sort_unstable();
+        names.dedup();
         let mut command = cargo::cargo(&self.root);
         command.env("CARGO_TARGET_DIR", &self.target).env("CARGO_INCREMENTAL", "1");
         // No debugging information of what is built over and over; that of libraries stays as it is,
         // or they would be built anew.
         command.args(["--config", "profile.dev.debug=0"]);
         command.args(["--config", "profile.dev.package.\"*\".debug=2"]);
-        cargo::build(command, args, false)
+        cargo::build(command, &cargo::tests(&step.package, &names, PROFILE), false)
     }
 
     /// Runs the checkpoints of exercises, each by the name that `exercises.toml` has for it.
