@@ -78,11 +78,13 @@
     // `3 search results for 'x':`
     const header = document.getElementById('mdbook-searchresults-header');
     if (header) {
-        new MutationObserver(() => {
-            const [, number, term] = /^(\d+|No) search results? for '(.*)'[:.]$/s.exec(header.innerText) || [];
+        const translateHeader = () => {
+            const [, number, term] = /^(\d+|No) search results? for '(.*)'[:.]$/s.exec(header.textContent) || [];
             if (number) {
-                header.innerText = number === 'No' ? `没有找到“${term}”。` : `“${term}”的搜索结果：${number} 条`;
+                header.textContent = number === 'No' ? `没有找到“${term}”。` : `“${term}”的搜索结果：${number} 条`;
             }
-        }).observe(header, { childList: true });
+        };
+        translateHeader();
+        new MutationObserver(translateHeader).observe(header, { childList: true });
     }
 })();

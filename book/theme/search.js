@@ -4,7 +4,9 @@
 // in that, as it stands. The book is small enough for it.
 
 (function chineseSearch() {
-    if (document.documentElement.lang !== 'zh-CN' || !window.elasticlunr) {
+    // mdBook lists this script at the end of a page, where it may come after the index; so head.hbs
+    // has it too.
+    if (document.documentElement.lang !== 'zh-CN' || window.search) {
         return;
     }
     const BEFORE = 30, AFTER = 90;
@@ -59,11 +61,10 @@
         return { ...doc, body: (begin > 0 ? '…' : '') + part + (more ? '…' : '') };
     }
 
-    window.elasticlunr.Index.load = index => new Text(index.documentStore.docs);
-
-    // If the index came before this script did it is loaded once more.
-    const script = document.getElementById('mdbook-search-index');
-    if (script && window.search.index) {
-        script.onload();
-    }
+    // mdBook puts the index here when it has come, and then has elasticlunr load it.
+    window.search = {
+        set index(stored) {
+            window.elasticlunr.Index.load = () => new Text(stored.documentStore.docs);
+        },
+    };
 })();

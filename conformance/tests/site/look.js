@@ -11,21 +11,23 @@ const name = element => {
     return `<${element.tagName.toLowerCase()}> ${text}`;
 };
 
-// Elements that stick out at the right, and that nothing around them lets scroll or cuts off.
+// Elements that stick out at the right, of the window or of the text, and that nothing around them
+// lets scroll by themselves. (mdBook lets the whole text scroll, which is what nobody wants to do.)
 const wide = () => {
-    if (document.scrollingElement.scrollWidth <= innerWidth) {
-        return [];
-    }
+    const edge = Math.min(innerWidth, main.getBoundingClientRect().right) + 1;
     const held = element => {
-        for (let at = element.parentElement; at && at !== document.body; at = at.parentElement) {
+        for (let at = element.parentElement; at && at !== main; at = at.parentElement) {
             if (getComputedStyle(at).overflowX !== 'visible') {
                 return true;
             }
         }
         return false;
     };
-    const out = all('body *').filter(e => e.getBoundingClientRect().right > innerWidth + 1 && !held(e));
-    return [`${document.scrollingElement.scrollWidth} pixels wide: ${out.slice(-3).map(name).join(', ')}`];
+    const out = all('*', main).filter(e => e.getBoundingClientRect().right > edge && !held(e)).map(name);
+    if (document.scrollingElement.scrollWidth > innerWidth) {
+        out.push(`the page, ${document.scrollingElement.scrollWidth} pixels`);
+    }
+    return out;
 };
 
 // Text of figures that hardly differs from what is behind it. See WCAG 2.2, "contrast ratio".
@@ -61,7 +63,7 @@ return {
     // Within the site, without what search adds.
     links: all('a[href]').map(a => a.href).filter(href => href.startsWith(root))
         .map(href => [path(href), decodeURIComponent(new URL(href).hash.slice(1))]),
-    pictures: all('img').filter(image => image.complete && !image.naturalWidth).map(image => path(image.src)),
+    pictures: all('img', main).filter(image => image.complete && !image.naturalWidth).map(image => path(image.src)),
     wide: wide(),
     faint: ['light', 'navy'].flatMap(faint),
     other: switcher && {

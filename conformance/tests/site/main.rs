@@ -1,5 +1,5 @@
-//! The book as a reader has it: built, and looked at in a browser, in both languages, on a telephone
-//! and on a desk, in light and in dark.
+//! The book as a reader has it: built, and looked at in a browser, in both languages, on a telephone,
+//! in light and in dark.
 //!
 //! | file | subject |
 //! | --- | --- |

@@ -41,22 +41,17 @@ pub fn search_finds_words() -> Result<()> {
     Ok(())
 }
 
-/// Types the word, and follows the first result, which has the word marked.
+/// Opens an address that says what to search; types the word too, and follows the first result, which
+/// has the word marked.
 fn search(browser: &Browser, site: &Site, language: Language, word: &str) -> Result<()> {
-    browser.open(&format!("{}{}", site.address, language.path("index.html")))?;
+    let page = format!("{}{}", site.address, language.path("index.html"));
+    browser.open(&format!("{page}?search={word}"))?;
+    found(browser, language).context("by address")?;
+
+    browser.open(&page)?;
     browser.script("document.getElementById('mdbook-search-toggle').click()")?;
     browser.type_into("#mdbook-searchbar", word)?;
-    browser.wait(
-        "results",
-        "return document.querySelectorAll('#mdbook-searchresults .teaser em').length > 0",
-    )?;
-    let header = browser
-        .script("return document.getElementById('mdbook-searchresults-header').innerText")?;
-    let words = match language {
-        Language::English => "search result",
-        Language::Chinese => "搜索结果",
-    };
-    ensure!(header.as_str().is_some_and(|header| header.contains(words)), "its head is {header}");
+    found(browser, language)?;
     let before = browser.address()?;
     browser.script("document.querySelector('#mdbook-searchresults a').click()")?;
     browser.wait(
@@ -64,5 +59,21 @@ fn search(browser: &Browser, site: &Site, language: Language, word: &str) -> Res
         "return document.readyState === 'complete' && document.querySelectorAll('main mark').length > 0",
     )?;
     ensure!(browser.address()? != before, "the result leads nowhere");
+    Ok(())
+}
+
+/// Waits for results.
+fn found(browser: &Browser, language: Language) -> Result<()> {
+    browser.wait(
+        "results",
+        "return document.querySelectorAll('#mdbook-searchresults .teaser em').length > 0",
+    )?;
+    let header = "return document.getElementById('mdbook-searchresults-header').innerText";
+    let header = browser.script(header)?;
+    let words = match language {
+        Language::English => "search result",
+        Language::Chinese => "搜索结果",
+    };
+    ensure!(header.as_str().is_some_and(|header| header.contains(words)), "its head is {header}");
     Ok(())
 }
