@@ -1,6 +1,10 @@
 //! A store of one driver, an image to load into it, and the choice of moments.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::PathBuf,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use anyhow::{Context, Result, ensure};
 use conformance::{Outcome, Run, Sandbox, expect};
@@ -11,17 +15,17 @@ use crate::tracer;
 const FINAL_RUNTIME: &str = env!("CARGO_BIN_EXE_final-runtime");
 
 /// How many moments of a verb are tried; `CRASH_MOMENTS` says otherwise. A virtual machine takes
-/// seconds for each.
+/// half a minute for each, and has one in a run, another each time.
 fn moments() -> u64 {
     let number = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
-    let usual = if number("CONFORMANCE_PATIENCE").is_some_and(|times| times > 1) { 2 } else { 6 };
+    let usual = if number("CONFORMANCE_PATIENCE").is_some_and(|times| times > 1) { 1 } else { 6 };
     number("CRASH_MOMENTS").unwrap_or(usual)
 }
 
 /// Does something at some of the moments from 1 to `all`: evenly, but not the same in each run.
 pub fn at_moments(all: u64, act: impl Fn(u64) -> Result<()>) -> Result<()> {
     let count = moments().min(all);
-    let shift = u64::from(std::process::id());
+    let shift = u64::from(UNIX_EPOCH.elapsed().unwrap_or_default().subsec_nanos());
     for number in 0..count {
         let moment = 1 + (number * all + shift % all) / count % all;
         act(moment).with_context(|| format!("killed at call {moment} of {all}"))?;

@@ -11,12 +11,38 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use conformance::{Outcome, Rootfs, Run, Running, Sandbox, expect};
+use serde_json::Value;
 
 /// The runtime that they are to drive.
 pub const RUNTIME: &str = env!("CARGO_BIN_EXE_final-runtime");
 
 /// The name of the image that they are given: `/bin/probe`, and what a container needs besides.
 pub const IMAGE: &str = "docker.io/library/probe:1";
+
+/// What a container of user 1000 is asked that has a read-only root, a tmpfs on `/scratch` and a
+/// read-only volume on its working directory `/data`: one container for all, since in a virtual
+/// machine each takes an engine seconds. More files to show may follow.
+#[rustfmt::skip]
+pub const LOOK: [&str; 13] = [
+    "/bin/probe", "seq", "report", "uid", "env", "--",
+    "try", "create=/scratch/file", "create=/data/new", "create=/new", "--",
+    "cat", "file",
+];
+
+/// Whether it says what it should, and has the variable `name`. What follows is what the files hold.
+pub fn looked(said: &str, name: &str) -> Result<String> {
+    let mut lines = said.lines();
+    let mut next = || lines.next().context("it says less than it was asked");
+    let report: Value = serde_json::from_str(next()?)?;
+    expect::equal("the effective user", &report["uid"]["effective"], 1000, "")?;
+    ensure!(report["env"].get(name).is_some(), "{name} is not in {}", report["env"]);
+    let tried: Value = serde_json::from_str(next()?)?;
+    expect::equal("writing to a tmpfs", &tried["create=/scratch/file"], "ok", "")?;
+    expect::equal("writing to the volume", &tried["create=/data/new"], "EROFS", "")?;
+    expect::equal("writing to the root", &tried["create=/new"], "EROFS", "")?;
+    expect::equal("the volume's file", &next()?, "from outside", "")?;
+    Ok(lines.collect())
+}
 
 /// Engines have much to do.
 pub const LIMIT: Duration = Duration::from_secs(120);

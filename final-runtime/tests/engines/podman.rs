@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use conformance::{Sandbox, expect};
 
-use crate::engine::{Engine, IMAGE, LIMIT, RUNTIME, archive, clear, dir};
+use crate::engine::{Engine, IMAGE, LIMIT, LOOK, RUNTIME, archive, clear, dir, looked};
 
 /// With nothing of this machine's own configuration.
 const CONFIG: &str = "[containers]
@@ -80,35 +80,24 @@ pub fn podman_drives_one_in_the_background(sandbox: &Sandbox) -> Result<()> {
 fn asked_for(sandbox: &Sandbox, limit: &str) -> Result<()> {
     let engine = podman(sandbox)?;
     let shared = dir(sandbox, "shared")?;
-    std::fs::write(shared.join("file"), "from outside")?;
+    std::fs::write(shared.join("file"), "from outside\n")?;
     let volume = format!("--volume={}:/data:ro", shared.display());
-    let words = |command: &[&str]| {
-        let flags = [
-            "--rm",
-            &volume,
-            "--tmpfs=/scratch",
-            "--read-only",
-            "--user=1000:1000",
-            "--env=WORD=yes",
-            "--memory=32m",
-            "--pids-limit=30",
-            "--cpus=0.5",
-            "--workdir=/data",
-            IMAGE,
-        ];
-        run(sandbox, &[&flags[..], command].concat())
-    };
-    let said = engine.says(&strs(&words(&["/bin/probe", "cat", "file"])))?;
-    expect::equal("the volume's file", &said, "from outside", "")?;
-    let said = engine.says(&strs(&words(&["/bin/probe", "cat", limit])))?;
-    expect::equal("its limit of memory", &said, "33554432", "")?;
-    let write = |path| words(&["/bin/probe", "write", path, "text"]);
-    engine.says(&strs(&write("/scratch/file")))?;
-    for path in ["/data/file", "/file"] {
-        engine.outcome(&strs(&write(path)))?.code(1)?;
-    }
-    let seen = engine.outcome(&strs(&words(&["/bin/probe", "report", "uid"])))?.json()?;
-    expect::contains("who it is", &seen.to_string(), "1000", "")?;
+    let flags = [
+        "--rm",
+        &volume,
+        "--tmpfs=/scratch",
+        "--read-only",
+        "--user=1000:1000",
+        "--env=WORD=yes",
+        "--memory=32m",
+        "--pids-limit=30",
+        "--cpus=0.5",
+        "--workdir=/data",
+        IMAGE,
+    ];
+    let said = engine.says(&strs(&run(sandbox, &[&flags[..], &LOOK, &[limit]].concat())))?;
+    let limit = looked(&said, "WORD")?;
+    expect::equal("its limit of memory", &limit, "33554432", "")?;
     clear(sandbox)
 }
 
