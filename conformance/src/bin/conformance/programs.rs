@@ -54,7 +54,10 @@ impl Programs {
         let all = packages.is_empty();
         let mut cargo = cargo();
         cargo.args(["test", "--no-run", "--message-format=json-render-diagnostics"]);
-        cargo.args(all.then_some("--workspace"));
+        // With the commands of this package, which have unit tests too.
+        cargo.args(
+            all.then_some(["--workspace", "--features=conformance/command"]).iter().flatten(),
+        );
         cargo.args(packages.iter().map(|package| format!("--package={package}")));
         cargo.args(target.map(|name| format!("--test={name}")));
         let built = cargo.stderr(Stdio::inherit()).output().context("running cargo")?;
@@ -67,16 +70,23 @@ impl Programs {
         let executables = messages.iter().filter(|message| message["executable"].is_string());
         let (tests, binaries) = executables
             .partition::<Vec<_>, _>(|message| message["profile"]["test"] == Value::Bool(true));
+        let binaries = binaries.into_iter().filter(|message| !is_of_this_package(message));
         let mut tests = tests.into_iter().map(program).collect::<Result<Vec<_>>>()?;
         tests.sort_by(|a, b| a.name.cmp(&b.name));
         let path = |message: &Value| PathBuf::from(message["executable"].as_str().unwrap_or(""));
-        Ok(Self { all, filter, tests, binaries: binaries.into_iter().map(path).collect() })
+        Ok(Self { all, filter, tests, binaries: binaries.map(path).collect() })
     }
 }
 
 /// The cargo that runs this program.
 pub fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// What no test runs in a virtual machine.
+fn is_of_this_package(message: &Value) -> bool {
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    message["manifest_path"] == manifest
 }
 
 fn program(message: &Value) -> Result<Program> {
@@ -94,6 +104,7 @@ fn program(message: &Value) -> Result<Program> {
     let kind = text(&message["target"]["kind"][0])?;
     let name = match kind.as_str() {
         "test" => format!("{package} {target}"),
+        "bin" if target != package => format!("{package} {target} (bin)"),
         _ => format!("{package} ({kind})"),
     };
     Ok(Program { name, path: text(&message["executable"])?.into(), folder: folder.into() })
