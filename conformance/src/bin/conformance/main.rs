@@ -73,6 +73,11 @@ struct Args {
     #[arg(long)]
     install: bool,
 
+    /// Only say what can be checked here and what cannot, after what is missing has been installed if
+    /// that is wished
+    #[arg(long, conflicts_with_all = ["runtime", "strict", "filter", "package"])]
+    look: bool,
+
     /// Where the results are written: results.md, results.json, results.xml (JUnit)
     #[arg(long, value_name = "DIR", default_value = "target/conformance")]
     report: PathBuf,
@@ -116,7 +121,13 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<bool> {
     let mut table = Table::default();
     match &args.runtime[..] {
-        [] => kernels(args, &mut table)?,
+        [] => {
+            let kernels = look(args, &mut table);
+            if args.look {
+                return Ok(true);
+            }
+            test(args, kernels, &mut table)?;
+        }
         others => {
             runtimes::run(others, args.filter.clone(), &mut table)?;
             print!("\n{}", table.differences());
@@ -128,8 +139,8 @@ fn run(args: &Args) -> Result<bool> {
     Ok(table.passed() && (!args.strict || table.complete()))
 }
 
-/// Every test on each kernel.
-fn kernels(args: &Args, table: &mut Table) -> Result<()> {
+/// Says what can be checked here and what cannot: the kernels that can.
+fn look(args: &Args, table: &mut Table) -> Vec<Kernel> {
     let kernels = match &args.kernel[..] {
         [] => vec![Kernel::Host, Kernel::Uml, Kernel::Qemu],
         chosen => chosen.to_vec(),
@@ -138,6 +149,11 @@ fn kernels(args: &Args, table: &mut Table) -> Result<()> {
     print!("{}", packages::tools(args.install));
     let kernels = packages::ready(&kernels, args.install, table);
     print!("{}", table.left_out());
+    kernels
+}
+
+/// Every test on each kernel.
+fn test(args: &Args, kernels: Vec<Kernel>, table: &mut Table) -> Result<()> {
     let programs = Programs::build(&args.package, None, args.filter.clone())?;
     for kernel in kernels {
         match kernel {
