@@ -1,5 +1,6 @@
-// wrong: a new group may have any amount of RAM, and both together may not be less
-// says: memory.memsw.limit_in_bytes: Invalid argument
+// wrong: a new group may have any amount of RAM, and both together may not be less; and
+// v2 knows no -1
+// says: Invalid argument (os error 22)
         let settings = match files.version {
             Version::V1 => {
                 let (now, both_now) = (bounded(files, LIMIT_OF_V1)?, bounded(files, BOTH_OF_V1)?);
@@ -11,7 +12,7 @@
             Version::V2 => {
                 let swap = self.swap(bounded(files, "memory.max")?)?;
                 let swap = swap.filter(|_| counted(SWAP_OF_V2)).map(|swap| match swap {
-                    Swap::Any => Setting::new(self.swap_flag(), SWAP_OF_V2, "max"),
+                    Swap::Any => Setting::new(self.swap_flag(), SWAP_OF_V2, -1),
                     Swap::AtMost(bytes) => Setting::new(self.swap_flag(), SWAP_OF_V2, bytes),
                 });
                 let high = self.high.map(MemoryLimit::bytes);
