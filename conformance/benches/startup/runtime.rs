@@ -4,7 +4,7 @@ use std::{
     env, fmt, fs,
     os::fd::AsFd,
     path::{Path, PathBuf},
-    process::Command,
+    process::{self, Command},
     time::{Duration, Instant},
 };
 
@@ -24,6 +24,7 @@ use crate::{
 pub struct Runtime {
     name: String,
     program: PathBuf,
+    /// In memory, as all of them have it unless they are told otherwise.
     state: PathBuf,
     pid_file: PathBuf,
 }
@@ -39,6 +40,12 @@ pub struct Many {
 impl fmt::Display for Runtime {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(&self.name)
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.state); // as a rule it is gone with the last container
     }
 }
 
@@ -62,7 +69,7 @@ impl Runtime {
         Ok(Self {
             name: format!("{name} {}", version.unwrap_or_default()),
             program,
-            state: dir.join(format!("state-{name}")),
+            state: PathBuf::from(format!("/run/conformance-startup-{}-{name}", process::id())),
             pid_file: dir.join(format!("pid-{name}")),
         })
     }
