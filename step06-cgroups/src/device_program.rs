@@ -66,6 +66,7 @@ pub fn assemble(rules: &[DeviceRule]) -> Vec<Instruction> {
 
 /// The part for one rule, which answers, or falls through to the next.
 fn of_one(rule: &DeviceRule) -> Vec<Instruction> {
+    // ANCHOR: exercise-8-6
     let mut part = Vec::new();
     let unless = |register, value: u32| one(JUMP_IF_NOT, register, value.cast_signed());
     part.extend(rule.kind.number().map(|kind| unless(TYPE, kind)));
@@ -80,6 +81,7 @@ fn of_one(rule: &DeviceRule) -> Vec<Instruction> {
     part.extend(answer(1));
     jump_to_the_end(&mut part);
     part
+    // ANCHOR_END: exercise-8-6
 }
 
 fn jump_to_the_end(part: &mut [Instruction]) {

@@ -35,11 +35,16 @@ fn ptrace(argument: &str) -> Attempt {
     done(unsafe { sys::ptrace(SEIZE, pid, 0usize, 0usize) })
 }
 
-/// ARG: the number of a system call, which gets -1 in every argument.
+/// ARG: the number of a system call, and behind a comma its first argument, a number too. What is not
+/// said is -1.
 fn syscall(argument: &str) -> Attempt {
-    let number = argument.parse().map_err(|_| Error::from_raw_os_error(22))?;
-    // SAFETY: no memory is at that address, so that the kernel touches none.
-    done(unsafe { sys::syscall(number, -1isize, -1isize, -1isize, -1isize, -1isize, -1isize) })
+    let (number, first) = argument.split_once(',').unwrap_or((argument, "-1"));
+    let invalid = |_| Error::from_raw_os_error(22);
+    let number = number.parse().map_err(invalid)?;
+    let first: i64 = first.parse().map_err(invalid)?;
+    // SAFETY: no memory is at that address, so that the kernel touches none. Whoever says another
+    // first argument means a call that takes a number there.
+    done(unsafe { sys::syscall(number, first, -1isize, -1isize, -1isize, -1isize, -1isize) })
 }
 
 /// To be nicer to oneself than to others.

@@ -29,6 +29,7 @@ impl Layer for Cwd {
     }
 
     fn enter(&mut self, explain: &Explain) -> Result<()> {
+        // ANCHOR: exercise-8-2
         if self.there.get() {
             return Ok(());
         }
@@ -43,5 +44,6 @@ impl Layer for Cwd {
         }
         self.there.set(true);
         Ok(())
+        // ANCHOR_END: exercise-8-2
     }
 }

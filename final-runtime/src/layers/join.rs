@@ -102,6 +102,7 @@ impl Layer for Join {
 
     // ANCHOR: join-enter
     fn join(&mut self, explain: &Explain) -> Result<()> {
+        // ANCHOR: exercise-8-3
         let prepared = self.prepared.as_mut().context("was not prepared")?;
         let Prepared { namespaces, doors, .. } = prepared;
         // From the next line on the container's processes could look into this one, which still
@@ -118,6 +119,7 @@ impl Layer for Join {
             become_root(explain)?;
         }
         Ok(())
+        // ANCHOR_END: exercise-8-3
     }
     // ANCHOR_END: join-enter
 

@@ -103,6 +103,7 @@ pub fn is_held(dir: &Path) -> bool {
 // ANCHOR: gate-let-through
 /// Opens the gate, and waits until the container has become its command.
 pub fn let_through(dir: &Path) -> Result<()> {
+    // ANCHOR: exercise-8-1
     let path = dir.join("answer");
     let mut answer = OpenOptions::new()
         .read(true)
@@ -122,6 +123,7 @@ pub fn let_through(dir: &Path) -> Result<()> {
         None => Ok(()),
         Some((code, message)) => Err(Failure::new(*code, String::from_utf8_lossy(message)).into()),
     }
+    // ANCHOR_END: exercise-8-1
 }
 // ANCHOR_END: gate-let-through
 

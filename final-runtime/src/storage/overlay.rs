@@ -106,6 +106,7 @@ impl Driver for Overlay {
             "{} layers are more than the {MAX_LAYERS} that the kernel takes",
             chain.len()
         );
+        // ANCHOR: exercise-8-4
         let (own, below) = match access {
             Access::Read => (None, chain),
             Access::Write => (chain.first().map(|key| self.place(key)), &chain[1..]),
@@ -115,6 +116,7 @@ impl Driver for Overlay {
             lower: [self.0.join(".empty")].into_iter().chain(layers).collect(),
             changes: own,
         })
+        // ANCHOR_END: exercise-8-4
     }
 
     fn staging(&self, chain: &[Key]) -> Result<(Root, Whiteouts)> {

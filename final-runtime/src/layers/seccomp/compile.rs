@@ -193,6 +193,7 @@ fn compare(
     yes: Label,
     no: Label,
 ) -> Label {
+    // ANCHOR: exercise-8-5
     let &Condition { index, op, mask, value } = condition;
     // "Less" is "not (greater or equal)".
     let (code, yes, no) = match op {
@@ -214,6 +215,7 @@ fn compare(
         upper = assembler.branch(IF_GREATER, upper_value, yes, upper);
     }
     load(assembler, at + 4, (mask >> 32) as u32, upper)
+    // ANCHOR_END: exercise-8-5
 }
 
 fn load(assembler: &mut Assembler, offset: u32, mask: u32, next: Label) -> Label {
