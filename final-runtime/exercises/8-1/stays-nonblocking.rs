@@ -1,5 +1,5 @@
 // wrong: `answer` is left with O_NONBLOCK, which it had for the opening alone: read(2) gives EAGAIN
-// says: EAGAIN
+// says: Resource temporarily unavailable
     let path = dir.join("answer");
     let mut answer = OpenOptions::new()
         .read(true)

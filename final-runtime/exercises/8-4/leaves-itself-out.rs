@@ -1,5 +1,5 @@
 // wrong: to read it, nothing is written; but its own layer has to be among the lower ones then
-// says: what a container has written is not seen
+// says: is not seen when it is read
         let (own, below) = match access {
             Access::Read => (None, &chain[1..]),
             Access::Write => (chain.first().map(|key| self.place(key)), &chain[1..]),

@@ -1,5 +1,5 @@
 // wrong: a rule for one device is one for all of its driver
-// says: read /dev/c3 was allowed
+// says: open-write /dev/c1 was allowed
     let mut part = Vec::new();
     let unless = |register, value: u32| one(JUMP_IF_NOT, register, value.cast_signed());
     part.extend(rule.kind.number().map(|kind| unless(TYPE, kind)));

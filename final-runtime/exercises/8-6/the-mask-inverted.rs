@@ -1,5 +1,5 @@
 // wrong: it looks whether something is asked that the rule does grant, and then goes to the next
-// says: read /dev/c1 was refused
+// says: the container does not run
     let mut part = Vec::new();
     let unless = |register, value: u32| one(JUMP_IF_NOT, register, value.cast_signed());
     part.extend(rule.kind.number().map(|kind| unless(TYPE, kind)));
