@@ -7,33 +7,40 @@ use std::{
     env,
     fs::{self, File},
     io::Cursor,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process,
     rc::Rc,
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
 use anyhow::{Context, Result};
 use final_runtime::{
     archive::{self, Expected, Limits, Options, Owners, Whiteouts, decode, unpack},
+    check_layers, device_rules,
     image::{
         Images, config::ImageConfig, digest::Digest, manifest::Document, platform::Platform,
         reference::Reference,
     },
+    seccomp::Filter,
+    spec,
     storage::{Choice, Drivers, Key},
 };
-use step07::Marks;
+use step07::{DeviceRule, Marks, step06::device_program::assemble};
 
 /// A reader of bytes.
 pub type Reader = fn(&[u8]) -> Result<()>;
 
 /// All of them, by the name of the folder with the corpus.
-pub const ALL: [(&str, Reader); 6] = [
+pub const ALL: [(&str, Reader); 9] = [
     ("layer", layer),
     ("blob", blob),
     ("manifest", manifest),
     ("config", config),
     ("words", words),
     ("load", load),
+    ("bundle", bundle),
+    ("seccomp", seccomp),
+    ("devices", devices),
 ];
 
 /// An archive, unpacked: nothing beside the directory changes.
@@ -125,6 +132,49 @@ pub fn load(bytes: &[u8]) -> Result<()> {
     loaded.map(drop)
 }
 
+/// The `config.json` of a bundle, and the layers that it asks for. What is read is written and read
+/// again, and asks for the same.
+pub fn bundle(bytes: &[u8]) -> Result<()> {
+    let bundle = Path::new("/nonexistent");
+    let config = spec::load_config(bytes, "config.json")?;
+    check_layers(&config, bundle)?;
+    let text = serde_json::to_vec(&config)?;
+    let again = spec::load_config(&text[..], "config.json").expect("it was written by us");
+    check_layers(&again, bundle).expect("it is the same");
+    Ok(())
+}
+
+/// A `linux.seccomp`, compiled: as the kernel checks it, no jump leads outside of the program, which
+/// ends with an answer.
+pub fn seccomp(bytes: &[u8]) -> Result<()> {
+    const JUMPS: u16 = 5; // BPF_JMP, in the lowest three bits
+    const ALWAYS: u16 = 5; // BPF_JMP | BPF_JA
+    const RETURN: u16 = 6; // BPF_RET | BPF_K
+    let program = Filter::compile(&serde_json::from_slice(bytes)?)?.program;
+    for (at, one) in program.iter().enumerate().filter(|(_, one)| one.code & 7 == JUMPS) {
+        let far = if one.code == ALWAYS { one.k as usize } else { one.jt.max(one.jf).into() };
+        assert!(at + 1 + far < program.len(), "instruction {at} of {} leads on", program.len());
+    }
+    assert_eq!(program.last().map(|last| last.code), Some(RETURN), "it does not end");
+    Ok(())
+}
+
+/// A `linux.resources` with rules for devices, as the program that cgroup v2 takes: no jump leads
+/// outside of it.
+pub fn devices(bytes: &[u8]) -> Result<()> {
+    const JUMP: u8 = 0x55; // BPF_JMP | BPF_JNE | BPF_K
+    const EXIT: u8 = 0x95; // BPF_JMP | BPF_EXIT
+    let rules = device_rules(&spec::load_resources(bytes, "resources")?.devices)?;
+    let by_kind: Vec<_> = rules.iter().copied().flat_map(DeviceRule::by_kind).collect();
+    let program = assemble(&by_kind);
+    for (at, one) in program.iter().enumerate().filter(|(_, one)| one.code == JUMP) {
+        let target = at + 1 + usize::try_from(one.offset).expect("it leads forward");
+        assert!(target < program.len(), "instruction {at} of {} leads on", program.len());
+    }
+    assert_eq!(program.last().map(|last| last.code), Some(EXIT), "it does not end");
+    Ok(())
+}
+
 /// A directory to write to, and a file beside it.
 struct Place(PathBuf);
 
@@ -132,7 +182,10 @@ const BESIDE: &str = "as it was";
 
 impl Place {
     fn new() -> Result<Self> {
-        let dir = env::temp_dir().join(format!("final-runtime-fuzz-{}", process::id()));
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("final-runtime-fuzz-{}-{number}", process::id());
+        let dir = env::temp_dir().join(name);
         fs::create_dir_all(&dir)?;
         fs::write(dir.join("beside"), BESIDE)?;
         Ok(Self(dir))

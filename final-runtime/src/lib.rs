@@ -31,3 +31,4 @@ pub mod storage;
 mod store;
 
 pub use layers::seccomp;
+pub use oci::{check_layers, device_rules};

@@ -128,7 +128,7 @@ fn is_v1(controller: &str) -> Result<bool> {
 }
 
 /// What a list of rules comes to, of which a later one overrides an earlier one: what may be used.
-fn device_rules(rules: &[spec::DeviceRule]) -> Result<Vec<DeviceRule>> {
+pub fn device_rules(rules: &[spec::DeviceRule]) -> Result<Vec<DeviceRule>> {
     let mut allowed: Vec<DeviceRule> = Vec::new();
     for (number, rule) in rules.iter().enumerate() {
         let read = device_rule(rule)

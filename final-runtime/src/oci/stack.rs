@@ -22,6 +22,8 @@
 //!   user              owns the others
 //! ```
 
+use std::path::Path;
+
 use anyhow::{Context, Result, ensure};
 use step07::{
     Cgroup, Container, Explain, IdMaps, Ipc, Mount, PidNamespace, Process, Stack, UserNamespace,
@@ -137,6 +139,21 @@ pub fn container(
     let seccomp = filter::layer(config, record, process.no_new_privileges, Status::Creating);
     identity(stack, process, own_user, seccomp)?;
     Ok(container)
+}
+
+/// Whether the layers that a configuration asks for can be told from it. Nothing is made.
+pub fn check_layers(config: &Config, bundle: &Path) -> Result<()> {
+    let record = Record {
+        id: "none".into(),
+        bundle: bundle.to_owned(),
+        created: String::new(),
+        owner: 0,
+        pid: 0,
+        birth: 0,
+        keyring: true,
+        groups: Vec::new(),
+    };
+    container(config, &record, &Asked::default(), Explain::new(false)).map(drop)
 }
 
 /// The name of a container's session keyring, if it has one of its own.

@@ -18,8 +18,15 @@ const MOST: u64 = 16 << 20;
 /// Reads and checks the configuration in `bundle`.
 pub fn load(bundle: &Path) -> Result<Config> {
     let file = bundle.join("config.json");
-    let config: Config = read(&file).context("spec")?;
-    check(&config).with_context(|| format!("spec: {}", file.display()))?;
+    let name = file.display().to_string();
+    let open = fs::File::open(&file).with_context(|| format!("spec: opening {name}"))?;
+    load_config(open, &name)
+}
+
+/// Reads and checks a configuration that is called `name` in errors.
+pub fn load_config(text: impl Read, name: &str) -> Result<Config> {
+    let config: Config = parse(text, name).context("spec")?;
+    check(&config).with_context(|| format!("spec: {name}"))?;
     Ok(config)
 }
 

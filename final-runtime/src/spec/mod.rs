@@ -31,7 +31,7 @@ pub use linux::{
     Device, IdMapping, IntelRdt, Linux, MemoryPolicy, MemoryPolicyFlag, MemoryPolicyMode,
     Namespace, NamespaceKind, NetDevice, Personality, PersonalityDomain, Propagation, TimeOffset,
 };
-pub use load::{VERSION, load, load_process, load_resources};
+pub use load::{VERSION, load, load_config, load_process, load_resources};
 pub use names::names;
 pub use process::{
     Capabilities, CpuAffinity, IoClass, IoPriority, Process, Rlimit, Scheduler, Size, User,

@@ -30,7 +30,11 @@ impl Args {
             "hooks": Hooks::default().moments().map(|(name, _)| name),
             "mountOptions": option_words(),
             "linux": linux(),
-            "annotations": { "final-runtime.version": env!("CARGO_PKG_VERSION") },
+            "annotations": {
+                "final-runtime.version": env!("CARGO_PKG_VERSION"),
+                // Engines look for this one, whatever the runtime is called.
+                "org.opencontainers.runc.checkpoint.enabled": "false",
+            },
             // It does nothing because of an annotation.
             "potentiallyUnsafeConfigAnnotations": [],
         }))

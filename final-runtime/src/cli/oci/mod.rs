@@ -4,6 +4,7 @@
 //! Which is meant, the container tells: one that was made from a bundle is this command line's, one
 //! that was made from an image is the other's. `run` is this one's with `--bundle`.
 
+mod checkpoint;
 mod create;
 mod delete;
 mod events;
@@ -110,6 +111,8 @@ enum Verb {
     Events(events::Args),
     Spec(spec::Args),
     Features(features::Args),
+    Checkpoint(checkpoint::Args),
+    Restore(checkpoint::Args),
 }
 
 impl Verb {
@@ -161,8 +164,19 @@ fn verb(args: &[OsString]) -> Option<&OsStr> {
 }
 
 /// The verbs that only an OCI runtime has.
-const OWN: [&str; 9] =
-    ["create", "start", "state", "delete", "list", "resume", "events", "spec", "features"];
+const OWN: [&str; 11] = [
+    "create",
+    "start",
+    "state",
+    "delete",
+    "list",
+    "resume",
+    "events",
+    "spec",
+    "features",
+    "checkpoint",
+    "restore",
+];
 
 /// Those that begin processes of containers, on either command line.
 const BEGINNING: [&str; 3] = ["create", "run", "exec"];
@@ -231,6 +245,8 @@ impl Cli {
             Verb::Events(args) => args.run(&global),
             Verb::Spec(args) => args.run(&global),
             Verb::Features(args) => args.run(),
+            Verb::Checkpoint(args) => args.run("checkpoint"),
+            Verb::Restore(args) => args.run("restore"),
         };
         result.unwrap_or_else(|error| {
             let log = Log { file: global.log.as_deref(), format: global.log_format };
