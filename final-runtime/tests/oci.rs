@@ -8,6 +8,10 @@
 //!
 //! Those that compare words are of this runtime alone, and say so by the need `ours`.
 
+#[path = "verbs/agent.rs"]
+mod agent;
+#[path = "oci/attacks.rs"]
+mod attacks;
 #[path = "oci/bundle.rs"]
 mod bundle;
 #[path = "oci/commands.rs"]
@@ -31,6 +35,7 @@ mod resources;
 
 use bundle::ours;
 
+use attacks::*;
 use commands::*;
 use devices::*;
 use features::*;
@@ -87,6 +92,12 @@ conformance::checkpoint! {
     what_a_hook_has_begun_is_killed_with_it: [Root, Other(ours)],
     what_a_hook_says_is_told: [Root, Other(ours)],
 
+    // attacks.rs
+    nobody_types_into_the_callers_terminal: [Root, Other(without_typing)],
+    the_runtimes_program_cannot_be_written_to: [Root, Other(ours)],
+    one_who_waits_at_the_gate_cannot_be_looked_into: [Root],
+    one_who_joins_cannot_be_looked_into: [Root],
+
     // lifecycle.rs
     a_container_is_created_started_and_deleted: [Root],
     one_that_was_not_started_can_be_deleted: [Root],
@@ -109,12 +120,17 @@ conformance::checkpoint! {
     a_terminal_goes_to_the_engine: [Root],
     a_console_socket_that_is_none_is_told: [Root],
     an_error_is_the_logs_last_line: [Root],
+    what_takes_criu_is_told: [Root, Other(ours)],
     a_configuration_that_cannot_be_read_is_told_with_the_place: [Root, Other(ours)],
     what_spec_writes_can_be_run: [Root],
     a_background_run_keeps_its_output: [Root],
 
     // resources.rs
     a_container_is_held_to_its_resources: [Root, CgroupV1("memory")],
+    the_group_is_where_its_path_says: [Root, CgroupV1("pids")],
+    disks_are_limited: [Root, CgroupV1("blkio")],
+    huge_pages_are_limited: [Root, Other(without_hugetlb)],
+    what_the_kernel_refuses_changes_nothing: [Root, CgroupV1("memory"), Other(ours)],
     resources_change_by_update: [Root, CgroupV1("memory")],
     an_update_is_made_as_a_whole_or_not_at_all: [Root, CgroupV1("cpu"), Other(ours)],
     files_of_v2_are_refused_where_the_controller_is_in_v1: [Root, CgroupV1("memory"), Other(ours)],

@@ -1,6 +1,8 @@
 //! What the verbs of final-runtime do and must not do. The tests' subjects are in the files beside
 //! this one.
 
+#[path = "verbs/agent.rs"]
+mod agent;
 #[path = "verbs/background.rs"]
 mod background;
 #[path = "verbs/errors.rs"]

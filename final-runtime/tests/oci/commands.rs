@@ -36,6 +36,23 @@ pub fn exec_ends_as_its_command_does(sandbox: &Sandbox) -> Result<()> {
     bundle.delete()
 }
 
+pub fn what_takes_criu_is_told(sandbox: &Sandbox) -> Result<()> {
+    let bundle = sleeper(sandbox)?;
+    let _running = bundle.start()?;
+    for words in
+        [&["checkpoint", "--image-path", "/tmp", "--leave-running"][..], &["restore", "-d"]]
+    {
+        let line = bundle.verb(words).arg(&bundle.id).output()?.error_line(125)?;
+        expect::contains("what is said", &line, "not supported", READ)?;
+        expect::contains("what is said", &line, "CRIU", READ)?;
+    }
+    expect::equal("the status", &bundle.state()?["status"], "running", READ)?;
+    let told = bundle.verb(&["features"]).output()?.json()?;
+    let told = &told["annotations"]["org.opencontainers.runc.checkpoint.enabled"];
+    expect::equal("what features tell", told, "false", "features.md")?;
+    bundle.delete()
+}
+
 pub fn exec_has_a_session_keyring_if_the_container_has(sandbox: &Sandbox) -> Result<()> {
     for (flags, own) in [(&[][..], true), (&["--no-new-keyring"][..], false)] {
         let bundle = sleeper(sandbox)?;

@@ -1,10 +1,13 @@
 //! `linux.resources`, `update` and `events`: what a container is held to, and what it uses. See
 //! "Control groups" in config-linux.md of the runtime specification.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use anyhow::{Context, Result};
-use conformance::{Sandbox, expect};
+use conformance::{
+    Need::{CgroupV1, CgroupV2},
+    Sandbox, expect,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -38,6 +41,110 @@ pub fn a_container_is_held_to_its_resources(sandbox: &Sandbox) -> Result<()> {
         ("cpu", "cpu.cfs_period_us", "100000"),
         ("cpuset", "cpuset.cpus", "0"),
         ("pids", "pids.max", "77"),
+    ] {
+        expect::equal(name, &file(&bundle, controller, name)?, wanted, READ)?;
+    }
+    bundle.delete()
+}
+
+/// Absolute is below the root of each hierarchy; all else is for the runtime to choose, but the name is
+/// the container's own.
+pub fn the_group_is_where_its_path_says(sandbox: &Sandbox) -> Result<()> {
+    let group = |bundle: &Bundle| -> Result<String> {
+        let _running = bundle.create(&[])?;
+        let file = format!("/proc/{}/cgroup", bundle.state()?["pid"]);
+        let groups = fs::read_to_string(&file).with_context(|| format!("reading {file}"))?;
+        let of_pids = groups.lines().find_map(|line| line.split_once(":pids:"));
+        let (_, path) = of_pids.context("its group of the controller pids")?;
+        bundle.delete()?;
+        let dir = format!("/sys/fs/cgroup/pids{path}");
+        expect::that("the group is gone", !Path::new(&dir).exists(), &dir, READ)?;
+        Ok(path.to_string())
+    };
+    let bundle = sleeper(sandbox)?;
+    let absolute = bundle.config["linux"]["cgroupsPath"].as_str().context("a path")?.to_string();
+    expect::equal("the group of an absolute path", &group(&bundle)?, absolute.clone(), READ)?;
+    let relative = absolute.trim_start_matches('/');
+    let seen = group(&bundle.set("linux.cgroupsPath", relative))?;
+    let ends = seen.ends_with(&absolute);
+    expect::that(&format!("the group of {relative} is one of that name"), ends, &seen, READ)?;
+    let bundle = sleeper(sandbox)?.set("linux.cgroupsPath", Value::Null);
+    let seen = group(&bundle)?;
+    expect::that("without a path the id is the name", seen.ends_with(&bundle.id), &seen, READ)
+}
+
+/// Of this machine, in the words of `lsblk`: its numbers.
+fn a_disk() -> Result<(u64, u64)> {
+    for disk in fs::read_dir("/sys/block").context("looking for disks")? {
+        let numbers = fs::read_to_string(disk?.path().join("dev"))?;
+        if let Some((major, minor)) = numbers.trim().split_once(':') {
+            return Ok((major.parse()?, minor.parse()?));
+        }
+    }
+    anyhow::bail!("this machine has no disk")
+}
+
+pub fn disks_are_limited(sandbox: &Sandbox) -> Result<()> {
+    let (major, minor) = a_disk()?;
+    let rate = |rate: u64| json!([{ "major": major, "minor": minor, "rate": rate }]);
+    let bundle = sleeper(sandbox)?.set(
+        "linux.resources.blockIO",
+        json!({
+            "throttleReadBpsDevice": rate(1 << 20), "throttleWriteBpsDevice": rate(2 << 20),
+            "throttleReadIOPSDevice": rate(300), "throttleWriteIOPSDevice": rate(400),
+        }),
+    );
+    let _running = bundle.create(&[])?;
+    for (name, wanted) in [
+        ("blkio.throttle.read_bps_device", 1 << 20),
+        ("blkio.throttle.write_bps_device", 2 << 20),
+        ("blkio.throttle.read_iops_device", 300),
+        ("blkio.throttle.write_iops_device", 400),
+    ] {
+        let wanted = format!("{major}:{minor} {wanted}");
+        expect::equal(name, &file(&bundle, "blkio", name)?, wanted, READ)?;
+    }
+    bundle.delete()
+}
+
+/// Why nobody counts huge pages here.
+pub fn without_hugetlb() -> Option<String> {
+    CgroupV1("hugetlb").missing().and_then(|_| CgroupV2("hugetlb").missing())
+}
+
+pub fn huge_pages_are_limited(sandbox: &Sandbox) -> Result<()> {
+    let limit = json!([{ "pageSize": "2MB", "limit": 4 << 20 }]);
+    let bundle = sleeper(sandbox)?.set("linux.resources.hugepageLimits", limit);
+    let _running = bundle.create(&[])?;
+    let seen = match CgroupV1("hugetlb").missing() {
+        None => file(&bundle, "hugetlb", "hugetlb.2MB.limit_in_bytes"),
+        Some(_) => file(&bundle, "unified", "hugetlb.2MB.max")
+            .or_else(|_| file(&bundle, "", "hugetlb.2MB.max")),
+    };
+    expect::equal("the limit of pages of 2 MB", &seen?, "4194304", READ)?;
+    bundle.delete()
+}
+
+/// Less memory than is in use. What was written before that is put back.
+pub fn what_the_kernel_refuses_changes_nothing(sandbox: &Sandbox) -> Result<()> {
+    let before = json!({
+        "memory": { "limit": 64 << 20, "swap": 64 << 20 }, "pids": { "limit": 77 },
+        "cpu": { "shares": 512 },
+    });
+    let bundle =
+        Bundle::new(sandbox, &["eat-memory", "20", "1000"])?.set("linux.resources", before);
+    let _running = bundle.start()?;
+    says(&bundle.dir().join("output"), "ate 20\n")?;
+    let less = json!({
+        "memory": { "limit": 8 << 20 }, "pids": { "limit": 88 }, "cpu": { "shares": 99 },
+    });
+    let run = bundle.verb(&["update", "--resources", "-", &bundle.id]);
+    let line = run.stdin(less.to_string()).output()?.error_line(125)?;
+    expect::contains("what is said", &line, "Device or resource busy", READ)?;
+    for (controller, name, wanted) in [
+        ("memory", "memory.limit_in_bytes", "67108864"),
+        ("pids", "pids.max", "77"),
+        ("cpu", "cpu.shares", "512"),
     ] {
         expect::equal(name, &file(&bundle, controller, name)?, wanted, READ)?;
     }

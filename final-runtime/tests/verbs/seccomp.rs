@@ -1,26 +1,16 @@
 //! Which system calls a container may make: profiles, and the agent that decides about some calls.
 //! See seccomp(2), seccomp_unotify(2).
 
-use std::{
-    fs,
-    io::{IoSliceMut, Read},
-    os::{
-        fd::{AsRawFd, FromRawFd, OwnedFd},
-        unix::net::UnixListener,
-    },
-    path::PathBuf,
-    thread,
-};
+use std::{fs, os::unix::net::UnixListener, path::PathBuf, thread};
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Result, anyhow, ensure};
 use conformance::{Sandbox, expect};
-use nix::{
-    cmsg_space,
-    sys::socket::{ControlMessageOwned, MsgFlags, recvmsg},
-};
 use serde_json::Value;
 
-use crate::scene::{remove, run, start, verb};
+use crate::{
+    agent::{Answer, Filter},
+    scene::{remove, run, start, verb},
+};
 
 /// What became of each attempt, inside a container with these flags.
 fn attempts(sandbox: &Sandbox, flags: &[&str], attempts: &[&str]) -> Result<Value> {
@@ -143,33 +133,9 @@ pub fn an_agent_decides_about_calls(sandbox: &Sandbox) -> Result<()> {
 
 /// Takes one connection, and answers one call.
 fn serve(listener: &UnixListener) -> Result<Value> {
-    let (mut stream, _) = listener.accept()?;
-    let mut buffer = [0; 4096];
-    let mut space = cmsg_space!([i32; 1]);
-    let (filter, length) = {
-        let mut data = [IoSliceMut::new(&mut buffer)];
-        let flags = MsgFlags::MSG_CMSG_CLOEXEC;
-        let message = recvmsg::<()>(stream.as_raw_fd(), &mut data, Some(&mut space), flags)?;
-        let control = message.cmsgs()?.next().context("no descriptor came")?;
-        let ControlMessageOwned::ScmRights(fds) = control else { return Err(anyhow!("no rights")) };
-        // SAFETY: the kernel has just opened it for us.
-        (unsafe { OwnedFd::from_raw_fd(fds[0]) }, message.bytes)
-    };
-    let mut state = buffer[..length].to_vec();
-    stream.read_to_end(&mut state)?; // to its end: there is one state in a connection
-    // SAFETY: both are plain numbers, for which zero is a value.
-    let mut asked: libc::seccomp_notif = unsafe { std::mem::zeroed() };
-    // SAFETY: the ioctl writes one `seccomp_notif`.
-    let received =
-        unsafe { libc::ioctl(filter.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_RECV, &raw mut asked) };
-    nix::errno::Errno::result(received).context("waiting for a call")?;
-    let (id, error) = (asked.id, -libc::ENOTSUP);
-    let mut answer = libc::seccomp_notif_resp { id, val: 0, error, flags: 0 };
-    // SAFETY: the ioctl reads one `seccomp_notif_resp`.
-    let sent =
-        unsafe { libc::ioctl(filter.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND, &raw mut answer) };
-    nix::errno::Errno::result(sent).context("answering")?;
-    Ok(serde_json::from_slice(&state)?)
+    let (filter, state) = Filter::accept(listener)?;
+    filter.answer(&filter.asked()?, Answer::Error(libc::ENOTSUP))?;
+    Ok(state)
 }
 
 pub fn bad_profiles_are_told_in_one_line(sandbox: &Sandbox) -> Result<()> {
