@@ -95,6 +95,7 @@ conformance::checkpoint! {
     // attacks.rs
     nobody_types_into_the_callers_terminal: [Root, Other(without_typing)],
     the_runtimes_program_cannot_be_written_to: [Root, Other(ours)],
+    an_old_filter_leaves_nothing_open: [Root],
     one_who_waits_at_the_gate_cannot_be_looked_into: [Root],
     one_who_joins_cannot_be_looked_into: [Root],
 

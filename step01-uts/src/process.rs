@@ -140,11 +140,29 @@ fn close_doors(preserve: u32) -> Result<(), Failure> {
     // SAFETY: nothing is closed here; the descriptors will be when the command is executed.
     let result =
         unsafe { libc::syscall(libc::SYS_close_range, first, last, libc::CLOSE_RANGE_CLOEXEC) };
-    Errno::result(result).map(drop).map_err(|errno| {
-        Failure::new(125, format!("exec: marking descriptors to be closed: {errno}"))
-    })
+    match Errno::result(result).map(drop) {
+        // A filter of system calls that is older than the call, which came with Linux 5.9.
+        Err(Errno::EPERM | Errno::ENOSYS) => close_one_by_one(first),
+        marked => marked,
+    }
+    .map_err(|errno| Failure::new(125, format!("exec: marking descriptors to be closed: {errno}")))
 }
 // ANCHOR_END: close-doors
+
+/// The same with a call that every filter allows. Numbers may be above the limit of open files, if that
+/// was greater once, but hardly above the kernel's own bound for it (`fs.nr_open`).
+fn close_one_by_one(first: u32) -> nix::Result<()> {
+    const NR_OPEN: i32 = 1 << 20;
+    for fd in first.cast_signed()..NR_OPEN {
+        // SAFETY: two numbers; a descriptor that is not open is an error.
+        let marked = unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
+        match Errno::result(marked) {
+            Err(Errno::EBADF) | Ok(_) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}
 
 /// Directories may be "executed" too: entered.
 fn not_a_dir(file: &Path) -> nix::Result<()> {

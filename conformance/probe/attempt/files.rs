@@ -14,6 +14,7 @@ pub fn find(name: &str) -> Option<Try> {
         "read" => read,
         "open-write" => open_write,
         "create" => create,
+        "truncate" => truncate,
         _ => return None,
     })
 }
@@ -39,6 +40,11 @@ pub fn read(argument: &str) -> Attempt {
 /// Opens for writing, and writes nothing. ARG: the path.
 fn open_write(argument: &str) -> Attempt {
     OpenOptions::new().write(true).open(argument).map(drop)
+}
+
+/// Opens for writing what is there, and leaves nothing in it. ARG: the path.
+fn truncate(argument: &str) -> Attempt {
+    OpenOptions::new().write(true).truncate(true).open(argument).map(drop)
 }
 
 /// Makes a file that was not there, and removes it. ARG: the path.
