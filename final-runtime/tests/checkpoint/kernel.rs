@@ -67,7 +67,7 @@ pub fn a_filter_compares_all_64_bits(sandbox: &Sandbox) -> Result<()> {
     filter(
         sandbox,
         &[
-            of("SCMP_CMP_EQ", HIGH | 7, &[(HIGH | 7, true), (7, false), (2 * HIGH | 7, false)]),
+            of("SCMP_CMP_EQ", HIGH | 7, &[(HIGH | 7, true), (7, false), ((2 * HIGH) | 7, false)]),
             of("SCMP_CMP_NE", HIGH | 7, &[(HIGH | 7, false), (7, true), (HIGH | 8, true)]),
             of("SCMP_CMP_GT", 5, &[(5, false), (6, true), (HIGH, true)]),
             of("SCMP_CMP_GE", HIGH | 5, &[(HIGH | 5, true), (9, false), (2 * HIGH, true)]),

@@ -158,7 +158,7 @@ impl<'a> Desk<'a> {
             }
             // Without its marks nobody can say what is the learner's: the file as a whole is.
             Err(_) => {
-                let dir = self.dir.join("kept").join(&step.folder).join(&exercise.file);
+                let dir = self.dir.join("kept").join(step.path(exercise));
                 if !text.is_empty() {
                     let name = exercise.file.rsplit('/').next().unwrap_or_default();
                     let dir = dir.parent().context("a file without a directory")?;

@@ -123,9 +123,13 @@ impl Step {
         Ok(Self { number, package, folder, description: description.to_string(), exercises })
     }
 
-    /// An exercise's source file, relative to the workspace.
+    /// An exercise's source file, relative to the workspace. It may be in the folder of another step,
+    /// as in `../step06-cgroups/src/bpf.rs`.
     pub fn path(&self, exercise: &Exercise) -> PathBuf {
-        Path::new(&self.folder).join(&exercise.file)
+        match exercise.file.strip_prefix("../") {
+            Some(other) => other.into(),
+            None => Path::new(&self.folder).join(&exercise.file),
+        }
     }
 }
 

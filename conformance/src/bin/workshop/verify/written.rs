@@ -152,7 +152,8 @@ fn shown(pages: &[(String, String)], step: &Step, exercise: &Exercise) -> Option
     (!is_shown).then(|| format!("no page shows {{{{#include …{include}"))
 }
 
-/// Marks and wrong answers of exercises that `exercises.toml` does not know.
+/// Wrong answers of exercises that the step's `exercises.toml` does not know, and marks of such that none
+/// of them knows.
 fn strays(tree: &Tree, step: &Step) -> Result<Vec<String>> {
     let folder = tree.root.join(&step.folder);
     let known: BTreeSet<_> = step.exercises.iter().map(|exercise| exercise.id.clone()).collect();
@@ -163,6 +164,8 @@ fn strays(tree: &Tree, step: &Step) -> Result<Vec<String>> {
             strays.push(format!("{}/exercises/{name}: there is no such exercise", step.folder));
         }
     }
+    let all = tree.steps.iter().flat_map(|step| &step.exercises);
+    let known: BTreeSet<_> = all.map(|exercise| exercise.id.as_str()).collect();
     for path in sources(&folder.join("src"))? {
         let text = file::read(&path)?;
         let marks =
