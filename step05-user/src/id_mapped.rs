@@ -43,7 +43,6 @@ pub(crate) fn shift(explain: &Explain, child: Pid, dir: &Path, maps: &IdMaps) ->
     explain.act(sh(words.chain([dir.as_os_str(), dir.as_os_str()])), doing, || cover(child, &dir))
 }
 
-// ANCHOR: id-mapped
 /// Three descriptors are all that it takes: the tree, the user namespace whose map is meant, and the
 /// mount namespace in which the tree is to be seen.
 fn cover(child: Pid, dir: &Path) -> Result<()> {
@@ -55,7 +54,6 @@ fn cover(child: Pid, dir: &Path) -> Result<()> {
     put(&tree, dir, &mount_namespace)
     // ANCHOR_END: exercise-5-12
 }
-// ANCHOR_END: id-mapped
 
 fn open_place(path: &Path) -> nix::Result<OwnedFd> {
     open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())
