@@ -83,6 +83,7 @@ impl Running {
     pub fn line(&mut self) -> Result<String> {
         let line = self.stdout.line(self.read, self.deadline);
         let Some(line) = line else {
+            self.stderr.finish(Instant::now() + Duration::from_secs(1)); // it may tell why
             let text = self.stdout.text();
             let errors = self.stderr.text();
             bail!(
@@ -172,7 +173,8 @@ impl Running {
     }
 
     /// A blank of an exercise, if it ran into one, is told on one of its streams.
-    fn look_for_blanks(&self) {
+    fn look_for_blanks(&mut self) {
+        self.stderr.finish(Instant::now() + Duration::from_secs(1));
         exercise::heard(&self.stderr.text());
         exercise::heard(&self.stdout.text()); // that of a terminal is all that there is
     }

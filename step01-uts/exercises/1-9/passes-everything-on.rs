@@ -1,5 +1,5 @@
 // wrong: news of the child are sent to the child, and Ctrl-C, which it has had, a second time
-// says: what arrived after Ctrl-C, which the terminal sends to both
+// says: what arrived when SIGCONT was sent to the command, and SIGCHLD to the runtime, is not
 loop {
     let mut fds =
         [PollFd::new(pidfd, PollFlags::POLLIN), PollFd::new(signals.as_fd(), PollFlags::POLLIN)];

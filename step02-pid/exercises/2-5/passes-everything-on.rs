@@ -1,5 +1,5 @@
 // wrong: Ctrl-C, which the terminal has sent to the command too, arrives a second time
-// says: what arrived after Ctrl-C, which the terminal sends to all, with --init is not as it should be
+// says: what the command was sent when an orphan had ended is not as it should be
 close_all_but_stdio();
 let signals = Signals::hold()?;
 loop {

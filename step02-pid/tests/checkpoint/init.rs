@@ -18,6 +18,7 @@ pub fn tests() -> Vec<Test> {
         a_process_1_that_does_not_wait_is_left_with_zombies,
         init_reaps_orphans,
         init_reaps_all_who_have_ended_meanwhile,
+        news_of_orphans_are_not_sent_to_the_command,
         init_survives_orphans_that_die_of_any_signal,
         init_cannot_be_killed_from_inside,
         init_passes_on_what_comes_from_inside_too,
@@ -64,6 +65,13 @@ fn init_reaps_all_who_have_ended_meanwhile(sandbox: &Sandbox) -> Result<()> {
         2,
         "wait(2)",
     )
+}
+
+fn news_of_orphans_are_not_sent_to_the_command(sandbox: &Sandbox) -> Result<()> {
+    let words = ["seq", "orphan", "exec", "/bin/sleep", "0.1", "--", "count-signals", "0.4"];
+    let outcome = step02(sandbox).arg("--init").probe(words).output()?;
+    let seen = outcome.success()?.stdout();
+    expect::equal("what the command was sent when an orphan had ended", &seen, "ready\n[]\n", INIT)
 }
 
 fn init_survives_orphans_that_die_of_any_signal(sandbox: &Sandbox) -> Result<()> {
