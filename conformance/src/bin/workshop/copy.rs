@@ -68,25 +68,31 @@ pub fn libraries(from: &Path, to: &Path, members: &[&str]) -> io::Result<()> {
     }
     // `.fingerprint/PACKAGE-HASH`, `build/PACKAGE-HASH`, `deps/libCRATE-HASH.rlib` and the like
     let mut hashes = BTreeSet::new();
-    for part in [".fingerprint", "build"] {
+    for entry in fs::read_dir(from.join(".fingerprint"))? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some((package, hash)) = name.rsplit_once('-') else { continue };
+        if !members.contains(&package) && is_built(&entry.path()) {
+            hashes.insert(hash.to_string());
+        }
+    }
+    for part in [".fingerprint", "build", "deps"] {
         for entry in fs::read_dir(from.join(part))? {
             let name = entry?.file_name().to_string_lossy().into_owned();
-            let Some((package, hash)) = name.rsplit_once('-') else { continue };
-            if !members.contains(&package) {
-                hashes.insert(hash.to_string());
+            let stem = name.split('.').next().unwrap_or_default();
+            let hash = if part == "deps" { stem } else { &name }.rsplit_once('-');
+            if hash.is_some_and(|(_, hash)| hashes.contains(hash)) {
                 link(&from.join(part).join(&name), &to.join(part).join(&name))?;
             }
         }
     }
-    for entry in fs::read_dir(from.join("deps"))? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        let stem = name.split('.').next().unwrap_or_default();
-        let hash = stem.rsplit_once('-').map(|(_, hash)| hash);
-        if hash.is_some_and(|hash| hashes.contains(hash)) {
-            link(&from.join("deps").join(&name), &to.join("deps").join(&name))?;
-        }
-    }
     Ok(())
+}
+
+/// Whether cargo has written down of a library that it is made: another cargo may be at work.
+fn is_built(fingerprint: &Path) -> bool {
+    let files = fs::read_dir(fingerprint).into_iter().flatten().flatten();
+    files.map(|file| file.path()).any(|path| path.extension().is_some_and(|end| end == "json"))
 }
 
 /// A file or a directory with all that is in it, by hard links; times stay as they are.
