@@ -228,6 +228,11 @@ fn the_doctor_looks_at_everything() -> Result<()> {
         .try_for_each(|part| expect::contains("what it said", &said.out, part, ""))
 }
 
+/// Builds nothing: that is for `.ci/run`, which has the time.
+fn the_exercises_are_written_as_they_should_be() -> Result<()> {
+    Copy::new()?.run(&["verify", "--written"])?.code(0).map(drop)
+}
+
 conformance::checkpoint! {
     an_exercise_is_worked_on_and_all_comes_back: [Sandbox, Command("cargo")],
     marks_that_are_gone_come_back_and_nothing_is_lost: [Command("cargo")],
@@ -236,4 +241,5 @@ conformance::checkpoint! {
     bad_input_is_told_in_one_line: [Command("cargo")],
     help_reads_well: [Command("cargo")],
     the_doctor_looks_at_everything: [Command("cargo")],
+    the_exercises_are_written_as_they_should_be: [Command("cargo")],
 }

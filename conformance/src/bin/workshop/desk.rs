@@ -105,9 +105,24 @@ impl<'a> Desk<'a> {
         Ok(region::of(&text, &exercise.id)?.to_string())
     }
 
-    /// Forgets the solutions of a step that are in their places again.
+    /// Forgets the solutions of a step that are in their places again. A file may have exercises of
+    /// another step too, which is still worked on.
     pub fn forget_solutions(&self, step: &Step) -> Result<()> {
-        step.exercises.iter().try_for_each(|exercise| file::remove(&self.saved(step, exercise)))
+        for exercise in &step.exercises {
+            let path = step.path(exercise);
+            let text = file::read(&self.tree.root.join(&path))?;
+            let all = self.tree.steps.iter();
+            let mut all = all.flat_map(|step| step.exercises.iter().map(move |one| (step, one)));
+            let blank = all.any(|(step, one)| {
+                step.path(one) == path
+                    && region::of(&text, &one.id)
+                        .is_ok_and(|now| region::is_unfinished(now, &one.id))
+            });
+            if !blank {
+                file::remove(&self.saved(step, exercise))?;
+            }
+        }
+        Ok(())
     }
 
     /// How far an exercise is.
