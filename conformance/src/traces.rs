@@ -2,8 +2,10 @@
 
 use std::{
     collections::BTreeSet,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
+    thread::sleep,
+    time::{Duration, Instant},
 };
 
 use anyhow::Result;
@@ -73,7 +75,8 @@ fn files(dir: &Path, root: &Path) -> Vec<String> {
     found
 }
 
-/// Groups of this name in every hierarchy that is mounted. See cgroups(7).
+/// Groups of this name, or of one that begins with it and goes on with `-`, in every hierarchy that is
+/// mounted. See cgroups(7).
 fn cgroups(parent: &str) -> Vec<String> {
     cgroup_dirs(parent).iter().map(|dir| format!("cgroup {}", dir.display())).collect()
 }
@@ -84,7 +87,11 @@ fn cgroup_dirs(parent: &str) -> Vec<PathBuf> {
         let words: Vec<_> = line.split(' ').collect();
         matches!(words.get(2), Some(&"cgroup" | &"cgroup2")).then(|| words[1].to_string())
     });
-    hierarchies.map(|dir| Path::new(&dir).join(parent)).filter(|dir| dir.is_dir()).collect()
+    let entries = hierarchies.flat_map(|dir| fs::read_dir(dir).into_iter().flatten().flatten());
+    let own = |name: &str| {
+        name.strip_prefix(parent).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    };
+    entries.filter(|one| one.file_name().to_str().is_some_and(own)).map(|one| one.path()).collect()
 }
 
 /// Removes the groups of this name with all below them; what runs in them is killed.
@@ -100,7 +107,12 @@ fn remove_group(dir: &Path) {
             remove_group(&entry.path());
         }
     }
-    let _ = fs::remove_dir(dir);
+    // A process that was killed may be leaving still.
+    let busy = |error: &io::Error| error.kind() == io::ErrorKind::ResourceBusy;
+    let end = Instant::now() + Duration::from_secs(1);
+    while fs::remove_dir(dir).is_err_and(|error| busy(&error)) && Instant::now() < end {
+        sleep(Duration::from_millis(10));
+    }
 }
 
 /// Loop devices whose file is in this directory. See loop(4).
