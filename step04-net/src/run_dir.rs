@@ -172,7 +172,11 @@ pub(crate) fn lock_base() -> Result<Flock<File>> {
 /// depend on the umask.
 fn make_dir(path: &Path) -> std::io::Result<()> {
     DirBuilder::new().mode(0o700).create(path)?;
-    fs::set_permissions(path, Permissions::from_mode(0o711))
+    match fs::set_permissions(path, Permissions::from_mode(0o711)) {
+        // The last container has removed it in this very moment: whoever locks it will find out.
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
 }
 
 /// Removes the directories of runtimes that were killed. Names that begin with a dot are no ids:

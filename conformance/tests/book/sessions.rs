@@ -18,8 +18,17 @@ use crate::{
 };
 
 /// The programs of the workspace that a session may call.
-const PROGRAMS: [&str; 8] =
-    ["step01", "step02", "step03", "step04", "step05", "step06", "step07", "final-runtime"];
+const PROGRAMS: [&str; 9] = [
+    "scene",
+    "step01",
+    "step02",
+    "step03",
+    "step04",
+    "step05",
+    "step06",
+    "step07",
+    "final-runtime",
+];
 
 /// Stands between the outputs of two commands: no command prints this.
 const SEPARATOR: char = '\u{1e}';

@@ -62,12 +62,13 @@ impl Answer {
 fn told(text: &str, key: &str) -> String {
     let comments = text.lines().map_while(|line| line.trim_start().strip_prefix("//"));
     let begin = format!("{key}: ");
+    let ends = ["says: ", "wrong: ", "SAFETY: "]; // the last of which belongs to the code
     let mut found: Option<String> = None;
     for line in comments.map(str::trim) {
         match (&mut found, line.strip_prefix(&begin)) {
             (None, Some(rest)) => found = Some(rest.to_string()),
             (None, None) => {}
-            (Some(_), _) if line.starts_with("says: ") || line.starts_with("wrong: ") => break,
+            (Some(_), _) if ends.iter().any(|end| line.starts_with(end)) => break,
             (Some(found), _) => *found += &format!(" {line}"),
         }
     }
@@ -90,6 +91,8 @@ mod tests {
         assert_eq!((&answer.wrong[..], &answer.says[..]), ("it is forgotten", "it is"));
         assert_eq!(answer.code(), "    call();\n    // x\n");
         assert!(answer.is_told_by("here it\n    is.") && !answer.is_told_by("it was"));
-        assert_eq!(Answer::of("b.rs".into(), "call();\n".into()).says, "");
+        let unsafe_code = "// wrong: a\n// says: it is\n// SAFETY: none.\nunsafe {}\n";
+        assert_eq!(Answer::of("b.rs".into(), unsafe_code.into()).says, "it is");
+        assert_eq!(Answer::of("c.rs".into(), "call();\n".into()).says, "");
     }
 }
