@@ -1,6 +1,7 @@
 //! The test programs of the workspace: built by cargo, which also says where they are.
 
 use std::{
+    env,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -34,6 +35,8 @@ impl Program {
 
 /// All of them, and the programs that they test.
 pub struct Programs {
+    /// This command, which is process 1 of a virtual machine too.
+    pub command: PathBuf,
     /// Whether they are those of every package.
     pub all: bool,
     /// What a test has to have in its name.
@@ -52,6 +55,8 @@ impl Programs {
         filter: Option<String>,
     ) -> Result<Self> {
         let all = packages.is_empty();
+        // Before cargo puts another file in its place, and the kernel calls this one deleted.
+        let command = env::current_exe().context("looking for this command")?;
         let mut cargo = cargo();
         cargo.args(["test", "--no-run", "--message-format=json-render-diagnostics"]);
         // With the commands of this package, which have unit tests too.
@@ -74,13 +79,13 @@ impl Programs {
         let mut tests = tests.into_iter().map(program).collect::<Result<Vec<_>>>()?;
         tests.sort_by(|a, b| a.name.cmp(&b.name));
         let path = |message: &Value| PathBuf::from(message["executable"].as_str().unwrap_or(""));
-        Ok(Self { all, filter, tests, binaries: binaries.map(path).collect() })
+        Ok(Self { command, all, filter, tests, binaries: binaries.map(path).collect() })
     }
 }
 
 /// The cargo that runs this program.
 pub fn cargo() -> Command {
-    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
 /// What no test runs in a virtual machine.

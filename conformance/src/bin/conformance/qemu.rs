@@ -56,7 +56,7 @@ fn machine(programs: &Programs, mut plan: Plan, _: usize) -> Result<Command> {
     for dir in ["proc", "sys", "dev", "run", "tmp", "root", "etc", "mnt", "var/tmp"] {
         archive.dir(Path::new("/").join(dir).as_path())?;
     }
-    archive.program(&std::env::current_exe()?, Path::new("/init"))?;
+    archive.program(&programs.command, Path::new("/init"))?;
     for program in plan.runs.iter().map(|run| &run.path).chain(&programs.binaries) {
         archive.program(program, program)?;
     }

@@ -49,7 +49,7 @@ const AGAIN: &[&str] = &[
 /// Debian's name for the kernel.
 pub const KERNEL: &str = "/usr/bin/linux.uml";
 
-fn machine(_: &Programs, mut plan: Plan, number: usize) -> Result<Command> {
+fn machine(programs: &Programs, mut plan: Plan, number: usize) -> Result<Command> {
     plan.modules = modules::in_order(&modules_dir()?)?;
     let workspace = std::env::current_dir()?;
     let dir = workspace.join("target/conformance");
@@ -60,7 +60,7 @@ fn machine(_: &Programs, mut plan: Plan, number: usize) -> Result<Command> {
 
     let mut machine = Command::new(KERNEL);
     machine.args(["mem=1G", "rootfstype=hostfs", "rw", "quiet", "con=null", "con0=null,fd:1"]);
-    machine.arg(format!("init={}", std::env::current_exe()?.display()));
+    machine.arg(format!("init={}", programs.command.display()));
     machine.arg(format!("{VARIABLE}={}", file.display()));
     Ok(machine)
 }
