@@ -26,15 +26,10 @@ pub fn capabilities(process: &spec::Process, own_user: bool) -> Result<Capabilit
 }
 
 fn cap_sets(asked: &spec::Capabilities, can: CapSet) -> CapSets {
-    let all = [
-        ("bounding", &asked.bounding),
-        ("effective", &asked.effective),
-        ("inheritable", &asked.inheritable),
-        ("permitted", &asked.permitted),
-        ("ambient", &asked.ambient),
-    ];
+    let all =
+        [&asked.bounding, &asked.effective, &asked.inheritable, &asked.permitted, &asked.ambient];
     let mut left_out: Vec<&String> = Vec::new();
-    let [bounding, effective, inheritable, permitted, ambient] = all.map(|(_, names)| {
+    let [bounding, effective, inheritable, permitted, ambient] = all.map(|names| {
         let mut set = CapSet::EMPTY;
         for name in names {
             match name.parse::<Cap>().ok().filter(|cap| can.has(*cap)) {
@@ -46,7 +41,7 @@ fn cap_sets(asked: &spec::Capabilities, can: CapSet) -> CapSets {
         set
     });
     if !left_out.is_empty() {
-        let names: Vec<_> = left_out.iter().map(|name| name.as_str()).collect();
+        let names: Vec<_> = left_out.iter().map(|name| name.escape_debug().to_string()).collect();
         warn(&format!("process.capabilities: not to be had here: {}", names.join(", ")));
     }
     // The kernel lets nothing be effective that is not permitted, nor ambient that is not both

@@ -74,8 +74,9 @@ fn scope(path: &str, id: &str) -> Result<(Option<GroupPath>, String)> {
 }
 
 /// What a container finds at `/sys/fs/cgroup`, or wherever a mount of type `cgroup` is asked for: its
-/// own groups, bound from where they are; from systemd it is a new mount. (A new mount of a cgroup file system shows the same within
-/// a cgroup namespace, and all of the host's without; and it takes milliseconds.)
+/// own groups, bound from where they are. (A new mount of a cgroup file system shows the same within a
+/// cgroup namespace, and all of the host's without; and it takes milliseconds. It is what there is where
+/// systemd makes the groups.)
 pub fn mounts(mount: &Mount, cgroup: &Cgroup) -> Result<Vec<MountPoint>> {
     let all = cgroup.hierarchies().context("cgroup")?;
     let parent = cgroup.parent.clone().unwrap_or_default();

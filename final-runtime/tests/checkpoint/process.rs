@@ -2,7 +2,6 @@
 
 use std::{
     fs::{self, read_link},
-    os::unix::fs::{PermissionsExt, chown},
     path::Path,
 };
 
@@ -84,13 +83,7 @@ pub fn the_directory_is_inside(sandbox: &Sandbox) -> Result<()> {
 /// Root's power is given up between the two layers: what was reached before needs no second try.
 pub fn the_directory_is_entered_while_root_still_may(sandbox: &Sandbox) -> Result<()> {
     for owner in [0, 1000] {
-        let bundle = Bundle::new(sandbox, &["report", "cwd"])?
-            .set("process.cwd", "/private")
-            .set("process.capabilities", json!({}))
-            .set("process.user", json!({ "uid": 1000, "gid": 1000 }));
-        let dir = bundle.rootfs.dir("private")?;
-        fs::set_permissions(&dir, fs::Permissions::from_mode(0o700))?;
-        chown(&dir, Some(owner), Some(owner))?;
+        let bundle = Bundle::in_private_directory(sandbox, owner)?;
         let run = bundle.output()?;
         ensure!(
             run.end == End::Code(0),

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use conformance::{Sandbox, expect};
 
-use crate::engine::{Engine, IMAGE, LIMIT, LOOK, RUNTIME, archive, clear, dir, looked};
+use crate::engine::{Engine, IMAGE, LIMIT, LOOK, RUNTIME, archive, asked_for, clear, dir, looked};
 
 /// Each container is to say that it wants this runtime and not Docker's own.
 const RUN: [&str; 3] = ["run", "--runtime=ours", "--network=none"];
@@ -83,24 +83,10 @@ pub fn docker_drives_one_in_the_background(sandbox: &Sandbox) -> Result<()> {
 
 pub fn docker_gives_what_it_was_asked_for(sandbox: &Sandbox) -> Result<()> {
     let engine = docker(sandbox)?;
-    let shared = dir(sandbox, "shared")?;
-    std::fs::write(shared.join("file"), "from outside\n")?;
-    let volume = format!("--volume={}:/data:ro", shared.display());
-    let flags = [
-        "--rm",
-        &volume,
-        "--tmpfs=/scratch",
-        "--read-only",
-        "--user=1000:1000",
-        "--memory=32m",
-        "--pids-limit=30",
-        "--cpus=0.5",
-        "--workdir=/data",
-        "--ulimit=nofile=100:200",
-        IMAGE,
-    ];
-    let said = engine.says(&[&RUN[..], &flags, &LOOK].concat())?;
-    looked(&said, "PATH")?;
+    let flags = asked_for(sandbox)?;
+    let flags: Vec<_> = flags.iter().map(String::as_str).collect();
+    let ulimit = ["--ulimit=nofile=100:200", IMAGE];
+    looked(&engine.says(&[&RUN[..], &flags, &ulimit, &LOOK].concat())?)?;
     stop(engine)
 }
 

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use conformance::{Sandbox, expect};
 
-use crate::engine::{Engine, IMAGE, LIMIT, LOOK, RUNTIME, archive, clear, dir, looked};
+use crate::engine::{Engine, IMAGE, LIMIT, LOOK, RUNTIME, archive, asked_for, clear, dir, looked};
 
 /// With nothing of this machine's own configuration.
 const CONFIG: &str = "[containers]
@@ -77,36 +77,21 @@ pub fn podman_drives_one_in_the_background(sandbox: &Sandbox) -> Result<()> {
 }
 
 /// Limits, a volume, a tmpfs, an environment, a user, a read-only root.
-fn asked_for(sandbox: &Sandbox, limit: &str) -> Result<()> {
+fn gives_what_it_was_asked_for(sandbox: &Sandbox, limit: &str) -> Result<()> {
     let engine = podman(sandbox)?;
-    let shared = dir(sandbox, "shared")?;
-    std::fs::write(shared.join("file"), "from outside\n")?;
-    let volume = format!("--volume={}:/data:ro", shared.display());
-    let flags = [
-        "--rm",
-        &volume,
-        "--tmpfs=/scratch",
-        "--read-only",
-        "--user=1000:1000",
-        "--env=WORD=yes",
-        "--memory=32m",
-        "--pids-limit=30",
-        "--cpus=0.5",
-        "--workdir=/data",
-        IMAGE,
-    ];
-    let said = engine.says(&strs(&run(sandbox, &[&flags[..], &LOOK, &[limit]].concat())))?;
-    let limit = looked(&said, "WORD")?;
+    let flags = asked_for(sandbox)?;
+    let words = [&strs(&flags)[..], &[IMAGE], &LOOK, &[limit]].concat();
+    let limit = looked(&engine.says(&strs(&run(sandbox, &words)))?)?;
     expect::equal("its limit of memory", &limit, "33554432", "")?;
     clear(sandbox)
 }
 
 pub fn podman_gives_what_it_was_asked_for(sandbox: &Sandbox) -> Result<()> {
-    asked_for(sandbox, "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+    gives_what_it_was_asked_for(sandbox, "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 }
 
 pub fn podman_gives_it_in_cgroup_v2_too(sandbox: &Sandbox) -> Result<()> {
-    asked_for(sandbox, "/sys/fs/cgroup/memory.max")
+    gives_what_it_was_asked_for(sandbox, "/sys/fs/cgroup/memory.max")
 }
 
 pub fn podman_gives_ids_of_their_own(sandbox: &Sandbox) -> Result<()> {

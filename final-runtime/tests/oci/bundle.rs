@@ -4,7 +4,7 @@
 use std::{
     env,
     fs::{self, DirBuilder},
-    os::unix::fs::DirBuilderExt,
+    os::unix::fs::{DirBuilderExt, PermissionsExt, chown},
     path::{Path, PathBuf},
 };
 
@@ -87,6 +87,19 @@ impl<'a> Bundle<'a> {
             },
         });
         Ok(Self { sandbox, rootfs, config, id })
+    }
+
+    /// One of user 1000 without any power, who reports its working directory: one that is closed to
+    /// all but `owner`.
+    pub fn in_private_directory(sandbox: &'a Sandbox, owner: u32) -> Result<Self> {
+        let bundle = Self::new(sandbox, &["report", "cwd"])?
+            .set("process.cwd", "/private")
+            .set("process.capabilities", json!({}))
+            .set("process.user", json!({ "uid": 1000, "gid": 1000 }));
+        let dir = bundle.rootfs.dir("private")?;
+        fs::set_permissions(&dir, fs::Permissions::from_mode(0o700))?;
+        chown(&dir, Some(owner), Some(owner))?;
+        Ok(bundle)
     }
 
     /// Its directory, in which nothing but the root file system and the configuration is.

@@ -1,10 +1,6 @@
 //! `process`: who the command is, where, and with what.
 
-use std::{
-    fs,
-    os::unix::fs::{PermissionsExt, chown},
-    path::Path,
-};
+use std::{fs, path::Path};
 
 use anyhow::Result;
 use conformance::{Sandbox, expect};
@@ -94,13 +90,7 @@ pub fn its_directory_is_made_and_may_be_roots_alone(sandbox: &Sandbox) -> Result
     let bundle = Bundle::new(sandbox, &["report", "cwd"])?.set("process.cwd", "/not/there");
     expect::equal("its directory", &bundle.report()?["cwd"], "/not/there", "chdir(2)")?;
     for owner in [0, 1000] {
-        let bundle = Bundle::new(sandbox, &["report", "cwd"])?
-            .set("process.cwd", "/private")
-            .set("process.capabilities", json!({}))
-            .set("process.user", json!({ "uid": 1000, "gid": 1000 }));
-        let dir = bundle.rootfs.dir("private")?;
-        fs::set_permissions(&dir, fs::Permissions::from_mode(0o700))?;
-        chown(&dir, Some(owner), Some(owner))?;
+        let bundle = Bundle::in_private_directory(sandbox, owner)?;
         expect::equal("its directory", &bundle.report()?["cwd"], "/private", "chdir(2)")?;
     }
     Ok(())

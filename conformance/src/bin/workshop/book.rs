@@ -27,7 +27,7 @@ pub struct Args {
 enum Language {
     /// English
     En,
-    /// 简体中文
+    /// 简体中文; the words in figures stay English, which `book/build` has in Chinese too
     #[value(name = "zh-CN", alias = "zh")]
     ZhCn,
 }

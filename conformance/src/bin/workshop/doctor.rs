@@ -44,8 +44,7 @@ impl Finding {
         so: impl Into<String>,
         mend: impl Into<String>,
     ) -> Self {
-        let trouble = Trouble { seen: seen.into(), so: so.into(), mend: mend.into() };
-        Self { what, state: State::Lacks(trouble) }
+        Self { what, state: State::Lacks(Trouble::new(seen, so, mend)) }
     }
 
     fn missing(
@@ -54,8 +53,13 @@ impl Finding {
         so: impl Into<String>,
         mend: impl Into<String>,
     ) -> Self {
-        let trouble = Trouble { seen: seen.into(), so: so.into(), mend: mend.into() };
-        Self { what, state: State::Missing(trouble) }
+        Self { what, state: State::Missing(Trouble::new(seen, so, mend)) }
+    }
+}
+
+impl Trouble {
+    fn new(seen: impl Into<String>, so: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { seen: seen.into(), so: so.into(), mend: mend.into() }
     }
 }
 

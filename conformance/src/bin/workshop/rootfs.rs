@@ -56,7 +56,11 @@ fn program(tree: &Tree) -> Result<PathBuf> {
 fn runtime(program: &Path, store: &TempDir, args: &[&str]) -> Result<()> {
     let mut command = Command::new(program);
     command.arg("--root").arg(store.path().join("store")).args(["--storage-driver", "vfs"]);
-    let output = command.args(args).stdin(Stdio::null()).output().context("running it")?;
+    let output = command
+        .args(args)
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("running {}", program.display()))?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr).trim());
     Ok(())
 }

@@ -127,20 +127,11 @@ fn answers(tree: &Tree, step: &Step, exercise: &Exercise) -> Result<Vec<String>>
 
 /// Pages of the book, by name.
 fn pages(root: &Path) -> Result<Vec<(String, String)>> {
-    let mut pages = Vec::new();
-    let mut dirs = vec![root.join("book/src")];
-    while let Some(dir) = dirs.pop() {
-        for entry in fs::read_dir(&dir).with_context(|| format!("reading {}", dir.display()))? {
-            let path = entry?.path();
-            if path.is_dir() {
-                dirs.push(path);
-            } else if path.extension().is_some_and(|end| end == "md") {
-                let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-                pages.push((name, file::read(&path)?));
-            }
-        }
-    }
-    Ok(pages)
+    let page = |path: PathBuf| {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        Ok((name, file::read(&path)?))
+    };
+    files(&root.join("book/src"), "md")?.into_iter().map(page).collect()
 }
 
 /// The step's chapter includes the solution. The final runtime has several chapters.
@@ -166,7 +157,7 @@ fn strays(tree: &Tree, step: &Step) -> Result<Vec<String>> {
     }
     let all = tree.steps.iter().flat_map(|step| &step.exercises);
     let known: BTreeSet<_> = all.map(|exercise| exercise.id.as_str()).collect();
-    for path in sources(&folder.join("src"))? {
+    for path in files(&folder.join("src"), "rs")? {
         let text = file::read(&path)?;
         let marks =
             text.lines().filter_map(|line| line.trim().strip_prefix("// ANCHOR: exercise-"));
@@ -177,13 +168,14 @@ fn strays(tree: &Tree, step: &Step) -> Result<Vec<String>> {
     Ok(strays)
 }
 
-fn sources(dir: &Path) -> Result<Vec<PathBuf>> {
+/// Those below a folder whose names end so.
+fn files(dir: &Path, end: &str) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(dir).with_context(|| format!("reading {}", dir.display()))? {
         let path = entry?.path();
         if path.is_dir() {
-            files.extend(sources(&path)?);
-        } else if path.extension().is_some_and(|end| end == "rs") {
+            files.extend(self::files(&path, end)?);
+        } else if path.extension().is_some_and(|ends| ends == end) {
             files.push(path);
         }
     }
