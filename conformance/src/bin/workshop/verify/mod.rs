@@ -78,7 +78,7 @@ pub fn run(tree: &Tree, args: &Args) -> Result<bool> {
         }
         judge(tree, &Queue::new(chosen, jobs), jobs, &mut report)?;
     }
-    Ok(tell(&report, count, begun))
+    Ok(tell(&report, count, (!args.written).then_some(begun)))
 }
 
 /// Has workers judge all exercises of the queue.
@@ -116,7 +116,8 @@ fn judge(tree: &Tree, queue: &Queue, jobs: usize, report: &mut Report) -> Result
     result.into_iter().collect()
 }
 
-fn tell(report: &Report, exercises: usize, begun: Instant) -> bool {
+/// `begun` is when building and running them was, if they were.
+fn tell(report: &Report, exercises: usize, begun: Option<Instant>) -> bool {
     let mut failures = report.failures.clone();
     failures.sort();
     failures.dedup();
@@ -129,6 +130,10 @@ fn tell(report: &Report, exercises: usize, begun: Instant) -> bool {
     for why in &not_run {
         println!("{} {why}", paint::odd("–"));
     }
+    let Some(begun) = begun else {
+        println!("{exercises} exercises, not built: {} faults", failures.len());
+        return failures.is_empty();
+    };
     let time = begun.elapsed().as_secs();
     println!(
         "{exercises} exercises: {} blanks fail as they should, {} wrong answers are caught; \
