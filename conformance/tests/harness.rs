@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    panic::{self, AssertUnwindSafe},
     path::PathBuf,
     process::{Command, ExitCode, Stdio},
     thread::sleep,
@@ -74,18 +75,34 @@ fn a_message_queue_is_found() -> Result<()> {
     expect::contains("the error", &error, "message queue with key 18193", "view.rs")
 }
 
+/// A group in the first hierarchy that is mounted, with another below it.
+fn make_groups(sandbox: &Sandbox) -> Result<PathBuf> {
+    let mounts = fs::read_to_string("/proc/self/mounts")?;
+    let dir = mounts.lines().find_map(|line| {
+        let words: Vec<_> = line.split(' ').collect();
+        words[2].starts_with("cgroup").then(|| words[1].to_string())
+    });
+    let made = PathBuf::from(dir.context("no hierarchy is mounted")?).join(sandbox.cgroup_parent());
+    fs::create_dir_all(made.join("below"))?;
+    Ok(made)
+}
+
 fn a_cgroup_is_found_and_removed() -> Result<()> {
     let mut made = PathBuf::new();
     let error = error_of(Sandbox::new()?.check(|sandbox| {
-        let mounts = fs::read_to_string("/proc/self/mounts")?;
-        let dir = mounts.lines().find_map(|line| {
-            let words: Vec<_> = line.split(' ').collect();
-            words[2].starts_with("cgroup").then(|| words[1].to_string())
-        });
-        made = PathBuf::from(dir.context("no hierarchy is mounted")?).join(sandbox.cgroup_parent());
-        Ok(fs::create_dir_all(made.join("below"))?)
+        made = make_groups(sandbox)?;
+        Ok(())
     }))?;
     expect::contains("the error", &error, &format!("cgroup {}", made.display()), "traces.rs")?;
+    expect::that("the group was removed", !made.exists(), &made, "cgroups(7)")
+}
+
+fn a_cgroup_goes_with_a_test_that_panics() -> Result<()> {
+    let sandbox = Sandbox::new()?;
+    let made = make_groups(&sandbox)?;
+    let check = || sandbox.check(|_| panic!("as a snapshot does that differs"));
+    let result = panic::catch_unwind(AssertUnwindSafe(check));
+    expect::that("the test panicked", result.is_err(), &result, "panic")?;
     expect::that("the group was removed", !made.exists(), &made, "cgroups(7)")
 }
 
@@ -327,6 +344,7 @@ fn tests() -> Vec<Test> {
         a_changed_host_name_is_found: [Sandbox, Command("hostname")],
         a_message_queue_is_found: [Sandbox],
         a_cgroup_is_found_and_removed: [Root],
+        a_cgroup_goes_with_a_test_that_panics: [Root],
         a_process_that_outlives_its_run_is_found_and_killed,
         what_goes_on_in_the_background_lives_as_long_as_it_is_kept,
         a_terminal_can_be_resized: [Command("stty")],

@@ -152,16 +152,18 @@ impl Sandbox {
     pub fn check(self, test: impl FnOnce(&Self) -> Result<()>) -> Result<()> {
         let result = test(&self);
         let left = Traces::of(&self)?.beyond(&self.before);
-        self.clear();
         result?;
         match left.is_empty() {
             true => Ok(()),
             false => Err(anyhow!("left behind in the sandbox:\n    {}", left.join("\n    "))),
         }
     }
+}
 
-    /// What would outlive the sandbox, and is the machine's.
-    fn clear(&self) {
+/// What would outlive the sandbox, and is the machine's, goes with it, whether its test returns or
+/// panics.
+impl Drop for Sandbox {
+    fn drop(&mut self) {
         crate::traces::remove_cgroups(&self.cgroup_parent());
     }
 }
