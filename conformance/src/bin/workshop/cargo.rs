@@ -42,6 +42,14 @@ pub fn programs(package: &str, profile: &str) -> Vec<String> {
     ["build", "--profile", profile, "--bins", "--package", package].map(String::from).into()
 }
 
+/// The same with the features that tests ask of libraries, which are not all built anew so: an example,
+/// which a package need not have, may use what tests use.
+pub fn programs_as_for_tests(package: &str, profile: &str) -> Vec<String> {
+    let mut args = programs(package, profile);
+    args.push("--examples".to_string());
+    args
+}
+
 /// The arguments for the programs of a package and some of its test programs.
 pub fn tests(package: &str, tests: &[&str], profile: &str) -> Vec<String> {
     let mut args: Vec<_> =

@@ -40,8 +40,8 @@ pub fn sources(
     copy().with_context(|| format!("copying {} to {}", from.display(), to.display()))
 }
 
-/// Every file below `dir` of a workspace, relative to it.
-fn files(root: &Path, dir: &Path) -> io::Result<BTreeSet<PathBuf>> {
+/// Every file below `dir` of a folder such as the workspace, relative to the folder.
+pub fn files(root: &Path, dir: &Path) -> io::Result<BTreeSet<PathBuf>> {
     let mut found = BTreeSet::new();
     for entry in fs::read_dir(root.join(dir))? {
         let entry = entry?;

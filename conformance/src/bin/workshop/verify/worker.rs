@@ -1,6 +1,12 @@
 //! Building and judging one exercise after another, in a copy of the workspace.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Instant};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Instant,
+};
 
 use anyhow::Result;
 use conformance::Exercise;
@@ -33,6 +39,8 @@ pub struct Worker<'a> {
 #[derive(Clone, Default)]
 struct Ready {
     programs: BTreeMap<String, PathBuf>,
+    /// Whether these call the step's library, and do not only run its program.
+    calls_library: bool,
     /// Checkpoints that cannot run here, and why.
     not_run: BTreeMap<String, String>,
     faults: Vec<String>,
@@ -103,6 +111,7 @@ impl<'a> Worker<'a> {
             Err(errors) => ready.faults.push(format!("{} does not build:\n{errors}", step.package)),
             Ok(built) => {
                 ready.programs = built.tests;
+                ready.calls_library = self.calls_library(step)?;
                 let all: Vec<_> = step.exercises.iter().collect();
                 for (name, verdict) in self.run(step, &all, &ready)? {
                     match verdict {
@@ -196,8 +205,7 @@ impl<'a> Worker<'a> {
         let changed = region::replace(&solved, &exercise.id, new)?;
         self.changed = Some((path.clone(), solved));
         file::write(&path, &changed)?;
-        let built = self.build(step)?;
-        if let Err(errors) = built {
+        if let Err(errors) = self.rebuild(step, ready)? {
             return Ok(Err(errors));
         }
         let mut failed = Failed::new();
@@ -216,21 +224,47 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// A step's program, and its test programs with checkpoints. The latter run the former and hardly
-    /// ever change; but cargo, asked for the program alone, would build libraries of others anew, with
-    /// the features that the tests do not ask of them.
+    /// A step's program, and its test programs with checkpoints.
     fn build(&self, step: &Step) -> Result<Result<Built, String>> {
         let mut names: Vec<_> =
             step.exercises.iter().flat_map(Exercise::tests).map(|(name, _)| name).collect();
         names.sort_unstable();
         names.dedup();
+        cargo::build(self.cargo(), &cargo::tests(&step.package, &names, PROFILE), false)
+    }
+
+    /// The same after a change to the step's source. Test programs run the program from where it always
+    /// is: they are built anew only if they call the step's library too.
+    fn rebuild(&self, step: &Step, ready: &Ready) -> Result<Result<Built, String>> {
+        if ready.calls_library {
+            return self.build(step);
+        }
+        cargo::build(self.cargo(), &cargo::programs_as_for_tests(&step.package, PROFILE), false)
+    }
+
+    /// Whether a step's tests have a path into the library of a step.
+    fn calls_library(&self, step: &Step) -> Result<bool> {
+        let steps = self.tree.steps.iter();
+        let paths: Vec<_> =
+            steps.map(|step| format!("{}::", step.package.replace('-', "_"))).collect();
+        for name in copy::files(&self.folder(step), Path::new("tests"))? {
+            let text = fs::read_to_string(self.folder(step).join(name)).unwrap_or_default();
+            if paths.iter().any(|path| text.contains(path)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn cargo(&self) -> Command {
         let mut command = cargo::cargo(&self.root);
         command.env("CARGO_TARGET_DIR", &self.target).env("CARGO_INCREMENTAL", "1");
         // No debugging information of what is built over and over; that of libraries stays as it is,
         // or they would be built anew.
-        command.args(["--config", "profile.dev.debug=0"]);
-        command.args(["--config", "profile.dev.package.\"*\".debug=2"]);
-        cargo::build(command, &cargo::tests(&step.package, &names, PROFILE), false)
+        let members = self.tree.members().into_iter();
+        let plain = members.map(|name| format!("profile.{PROFILE}.package.{name}.debug=0"));
+        command.args(plain.flat_map(|setting| ["--config".to_string(), setting]));
+        command
     }
 
     /// Runs the checkpoints of exercises, each by the name that `exercises.toml` has for it.
