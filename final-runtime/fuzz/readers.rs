@@ -25,7 +25,7 @@ use final_runtime::{
     spec,
     storage::{Choice, Drivers, Key},
 };
-use step07::{DeviceRule, Marks, step06::device_program::assemble};
+use step07::{Marks, step06::device_program::assemble};
 
 /// A reader of bytes.
 pub type Reader = fn(&[u8]) -> Result<()>;
@@ -162,12 +162,11 @@ pub fn seccomp(bytes: &[u8]) -> Result<()> {
 /// A `linux.resources` with rules for devices, as the program that cgroup v2 takes: no jump leads
 /// outside of it.
 pub fn devices(bytes: &[u8]) -> Result<()> {
-    const JUMP: u8 = 0x55; // BPF_JMP | BPF_JNE | BPF_K
+    const JUMPS: [u8; 2] = [0x15, 0x55]; // BPF_JMP | BPF_JEQ | BPF_K, BPF_JMP | BPF_JNE | BPF_K
     const EXIT: u8 = 0x95; // BPF_JMP | BPF_EXIT
     let rules = device_rules(&spec::load_resources(bytes, "resources")?.devices)?;
-    let by_kind: Vec<_> = rules.iter().copied().flat_map(DeviceRule::by_kind).collect();
-    let program = assemble(&by_kind);
-    for (at, one) in program.iter().enumerate().filter(|(_, one)| one.code == JUMP) {
+    let program = assemble(&rules);
+    for (at, one) in program.iter().enumerate().filter(|(_, one)| JUMPS.contains(&one.code)) {
         let target = at + 1 + usize::try_from(one.offset).expect("it leads forward");
         assert!(target < program.len(), "instruction {at} of {} leads on", program.len());
     }

@@ -137,6 +137,8 @@ conformance::checkpoint! {
     files_of_v2_are_refused_where_the_controller_is_in_v1: [Root, CgroupV1("memory"), Other(ours)],
     files_of_v2_are_written_as_they_are_named: [Root, CgroupV2("pids")],
     a_later_rule_for_devices_overrides_an_earlier_one: [Root],
+    all_devices_but_one_are_allowed_later: [Root],
+    one_device_out_of_a_drivers_is_too_much_for_v1: [Root, CgroupV1("devices"), Other(ours)],
     events_tell_what_is_used: [Root],
     events_end_with_the_container: [Root, Other(ours)],
 

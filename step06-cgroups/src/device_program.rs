@@ -14,22 +14,23 @@
 //! w5 = *(u32 *)(r1 + 8)        the minor number
 //!
 //! if w2 != 2 goto next         a character device?
-//! w1 = w3
-//! w1 &= 1                      is anything asked that the rule does not grant?
-//! if w1 != 0 goto next
 //! if w4 != 1 goto next
 //! if w5 != 3 goto next
-//! w0 = 1
+//! w3 &= 0xfffffff9             what the rule grants is asked for no longer
+//! if w3 != 0 goto next
+//! w0 = 1                       nothing is left to be asked for
 //! exit
 //! next:
 //! w0 = 0                       no rule grants it
 //! exit
 //! ```
 //!
+//! Of two rules about a device the later one counts. So the program begins with the last.
+//!
 //! See the kernel's bpf/standardization/instruction-set and admin-guide/cgroup-v2 ("Device
 //! controller").
 
-use crate::{DeviceRule, bpf::Instruction, device_rule::Access};
+use crate::{DeviceRule, bpf::Instruction};
 
 // Operation codes. Those that calculate do it on 32 bits.
 const LOAD: u8 = 0x61; // reg = *(u32 *)(other + offset)
@@ -37,7 +38,8 @@ const MOVE: u8 = 0xbc; // reg = other
 const SET: u8 = 0xb4; // reg = value
 const AND: u8 = 0x54; // reg &= value
 const SHIFT_RIGHT: u8 = 0x74; // reg >>= value
-const JUMP_IF_NOT: u8 = 0x55; // if reg != value, skip offset instructions
+const JUMP_IF: u8 = 0x15; // if reg == value, skip offset instructions
+const JUMP_IF_NOT: u8 = 0x55; // if reg != value, the same
 const EXIT: u8 = 0x95;
 
 // What the registers are for.
@@ -49,7 +51,7 @@ const ASKED: u8 = 3;
 const MAJOR: u8 = 4;
 const MINOR: u8 = 5;
 
-/// The program that allows what one of `rules` allows, and nothing else.
+/// The program that allows what `rules` allow, of which the last about a device counts, and nothing else.
 pub fn assemble(rules: &[DeviceRule]) -> Vec<Instruction> {
     let mut program = vec![
         two(LOAD, TYPE, CONTEXT, 0),
@@ -59,7 +61,7 @@ pub fn assemble(rules: &[DeviceRule]) -> Vec<Instruction> {
         two(LOAD, MAJOR, CONTEXT, 4),
         two(LOAD, MINOR, CONTEXT, 8),
     ];
-    program.extend(rules.iter().flat_map(of_one));
+    program.extend(rules.iter().rev().flat_map(of_one));
     program.extend(answer(0));
     program
 }
@@ -70,15 +72,19 @@ fn of_one(rule: &DeviceRule) -> Vec<Instruction> {
     let mut part = Vec::new();
     let unless = |register, value: u32| one(JUMP_IF_NOT, register, value.cast_signed());
     part.extend(rule.kind.number().map(|kind| unless(TYPE, kind)));
-    if rule.access != Access::ALL {
-        let not_granted = Access::ALL.without(rule.access).bits();
-        part.push(two(MOVE, SCRATCH, ASKED, 0));
-        part.push(one(AND, SCRATCH, not_granted.cast_signed()));
-        part.push(unless(SCRATCH, 0));
-    }
     part.extend(rule.major.map(|major| unless(MAJOR, major)));
     part.extend(rule.minor.map(|minor| unless(MINOR, minor)));
-    part.extend(answer(1));
+    let named = rule.access.bits().cast_signed();
+    if rule.allow {
+        part.extend([one(AND, ASKED, !named), unless(ASKED, 0)]);
+    } else {
+        part.extend([
+            two(MOVE, SCRATCH, ASKED, 0),
+            one(AND, SCRATCH, named),
+            one(JUMP_IF, SCRATCH, 0),
+        ]);
+    }
+    part.extend(answer(rule.allow.into()));
     jump_to_the_end(&mut part);
     part
     // ANCHOR_END: exercise-8-6
@@ -87,8 +93,8 @@ fn of_one(rule: &DeviceRule) -> Vec<Instruction> {
 fn jump_to_the_end(part: &mut [Instruction]) {
     let length = part.len();
     for (at, instruction) in part.iter_mut().enumerate() {
-        if instruction.code == JUMP_IF_NOT {
-            instruction.offset = (length - at - 1) as i16; // a part has ten instructions at most
+        if [JUMP_IF, JUMP_IF_NOT].contains(&instruction.code) {
+            instruction.offset = (length - at - 1) as i16; // a part has eight instructions at most
         }
     }
 }
@@ -110,6 +116,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::device_rule::tests::read;
 
     /// What the kernel would do with it.
     fn run(program: &[Instruction], context: [u32; 3]) -> u32 {
@@ -126,15 +133,16 @@ mod tests {
                 SET => registers[this] = value,
                 AND => registers[this] &= value,
                 SHIFT_RIGHT => registers[this] >>= value,
+                JUMP_IF if registers[this] == value => at += offset as usize,
                 JUMP_IF_NOT if registers[this] != value => at += offset as usize,
-                JUMP_IF_NOT => {}
+                JUMP_IF | JUMP_IF_NOT => {}
                 EXIT => return registers[0],
                 code => panic!("no such instruction: {code:#x}"),
             }
         }
     }
 
-    /// Whether it answers as one would who reads the rules.
+    /// Whether it answers as one would who reads the rules: for each act the last one that names it.
     #[rstest]
     fn it_answers_as_the_rules_say(
         #[values(
@@ -143,24 +151,34 @@ mod tests {
             &["c 1:3 rw"],
             &["c 1:3 r", "c 1:3 w"],
             &["b *:* m", "c *:* m", "c 1:* r", "b *:3 w"],
-            &["a 1:3 rm", "c 2:* rwm"]
+            &["a 1:3 rm", "c 2:* rwm"],
+            &["a *:* rwm", "not c 1:3 rwm"],
+            &["a *:* rwm", "not c 1:3 w", "not b 2:* rwm", "b 2:1 r"],
+            &["c 1:* rwm", "not c 1:3 rw", "c 1:3 r"],
+            &["not c 1:3 r", "c 1:* rw"],
+            &["a *:* rwm", "not a *:* rwm"]
         )]
         rules: &[&str],
     ) {
-        let rules: Vec<DeviceRule> = rules.iter().map(|rule| rule.parse().expect(rule)).collect();
+        let rules = read(rules);
         let program = assemble(&rules);
         for number in 0..2 * 8 * 4 * 4 {
             let (kind, asked) = (number % 2 + 1, number / 2 % 8);
             let (major, minor) = (number / 16 % 4, number / 64);
-            let grants = |rule: &DeviceRule| {
+            let names = |rule: &DeviceRule, act: u32| {
                 rule.kind.number().is_none_or(|of_rule| of_rule == kind)
-                    && rule.access.bits() & asked == asked
+                    && rule.access.bits() & act != 0
                     && rule.major.is_none_or(|of_rule| of_rule == major)
                     && rule.minor.is_none_or(|of_rule| of_rule == minor)
             };
-            let answer = run(&program, [asked << 16 | kind, major, minor]);
-            let expected = u32::from(rules.iter().any(grants));
-            assert_eq!(answer, expected, "{rules:?}: {kind} {major}:{minor} {asked:b}");
+            let last = |act| rules.iter().rfind(|rule| names(rule, act));
+            let granted = |act| last(act).is_some_and(|rule| rule.allow);
+            let all = [1, 2, 4].into_iter().filter(|act| asked & act != 0).all(granted);
+            // The kernel never asks for nothing.
+            if asked != 0 {
+                let answer = run(&program, [asked << 16 | kind, major, minor]);
+                assert_eq!(answer, all.into(), "{rules:?}: {kind} {major}:{minor} {asked:b}");
+            }
         }
     }
 }

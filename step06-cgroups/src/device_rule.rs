@@ -16,8 +16,10 @@ pub struct DeviceRule {
     pub major: Option<u32>,
     /// The device's number; `None` for any.
     pub minor: Option<u32>,
-    /// What may be done.
+    /// What may be done, or may not.
     pub access: Access,
+    /// Which of both it says. Of the rules in a list about a device the last one counts.
+    pub allow: bool,
 }
 
 /// A type of device, with the number that BPF has for it.
@@ -83,12 +85,12 @@ impl FromStr for Access {
 impl DeviceRule {
     /// A character device, to be used in every way.
     pub const fn char(major: u32, minor: Option<u32>) -> Self {
-        Self { kind: Kind::Char, major: Some(major), minor, access: Access::ALL }
+        Self { kind: Kind::Char, major: Some(major), minor, access: Access::ALL, allow: true }
     }
 
     /// Every device of a type, to be made but not to be used.
     pub const fn make(kind: Kind) -> Self {
-        Self { kind, major: None, minor: None, access: Access::MAKE }
+        Self { kind, major: None, minor: None, access: Access::MAKE, allow: true }
     }
 
     /// The same for each type in turn. (v1 takes `a` for "everything", whatever comes after it.)
@@ -99,6 +101,18 @@ impl DeviceRule {
             Kind::Char => &[Kind::Char],
         };
         kinds.iter().map(move |kind| Self { kind: *kind, ..self })
+    }
+
+    /// Whether it is about every device and every act: what was said before is of no effect then.
+    pub fn is_everything(&self) -> bool {
+        self.kind == Kind::All
+            && (self.major, self.minor) == (None, None)
+            && self.access == Access::ALL
+    }
+
+    /// As it is shown: one that denies has the word `not` before it.
+    pub fn shown(&self) -> String {
+        format!("{}{self}", if self.allow { "" } else { "not " })
     }
 
     /// Whether both are about the same devices.
@@ -148,7 +162,7 @@ fn parse(text: &str) -> Option<DeviceRule> {
     let (major, minor) = numbers.split_once(':')?;
     let (major, minor) = (number(major, 12)?, number(minor, 20)?);
     let access = acts(access).ok()?;
-    words.next().is_none().then_some(DeviceRule { kind, major, minor, access })
+    words.next().is_none().then_some(DeviceRule { kind, major, minor, access, allow: true })
 }
 
 /// A number of so many bits, or any; `None` if it is neither.
@@ -176,10 +190,20 @@ fn acts(text: &str) -> Result<Access> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    /// Rules as they are shown.
+    pub(crate) fn read(rules: &[&str]) -> Vec<DeviceRule> {
+        let read = |text: &&str| {
+            let denied = text.strip_prefix("not ");
+            let rule = denied.unwrap_or(text).parse().expect(text);
+            DeviceRule { allow: denied.is_none(), ..rule }
+        };
+        rules.iter().map(read).collect()
+    }
 
     #[rstest]
     #[case("c 1:3 rwm", "c 1:3 rwm")]

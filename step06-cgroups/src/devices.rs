@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | allowed | one rule at a time in `devices.allow` | a program: see `device_program.rs` |
 //! | no longer allowed | one rule at a time in `devices.deny` | another program in its place |
+//! | all but some | `a` in `devices.allow`, then these in `devices.deny` | another program |
 //! | what is allowed | `devices.list` | `bpftool cgroup show` |
 //!
 //! A device is no name in `/dev` but two numbers, and whoever may make one has the disk in front of
@@ -19,15 +20,19 @@ use std::io;
 use anyhow::{Context, Result};
 use step05::Explain;
 
-use crate::{Controller, DeviceRule, Files, Kind, Version, bpf::Program, device_program::assemble};
+use crate::{
+    Controller, DeviceRule, Files, Kind, Version, bpf::Program, device_list::DeviceList,
+    device_program::assemble,
+};
 
 /// The controller, and what is allowed.
 #[derive(Clone, Debug)]
 pub struct Devices {
-    /// All that is allowed.
+    /// What is allowed and what is denied: of those about a device the last counts, and what none is
+    /// about is denied.
     pub rules: Vec<DeviceRule>,
-    /// Whether something was asked for, other than what every container has.
-    pub asked: bool,
+    /// By which flag something was asked for, other than what every container has.
+    pub asked: Option<&'static str>,
 }
 
 /// What every container may use. Terminals are of two drivers: `ptmx`, and those in `/dev/pts`.
@@ -46,31 +51,28 @@ const DEFAULT_RULES: [DeviceRule; 11] = [
 ];
 
 impl Devices {
-    /// What every container may use, and `more`.
+    /// What every container may use whatever `more` says, and that.
     pub fn with(more: &[DeviceRule]) -> Self {
-        Self { rules: [&DEFAULT_RULES, more].concat(), asked: !more.is_empty() }
+        let asked = (!more.is_empty()).then_some("--device-cgroup-rule");
+        Self { rules: [more, &DEFAULT_RULES].concat(), asked }
     }
 
-    fn wanted(&self) -> Vec<DeviceRule> {
-        self.rules.iter().copied().flat_map(DeviceRule::by_kind).collect()
-    }
-
-    /// Gives what is missing before it takes what is too much, so that a group whose list changes
-    /// is at no moment without what it has before and after.
-    fn write_lists(&self, explain: &Explain, files: &Files) -> Result<()> {
-        let list = files.read("devices.list")?.unwrap_or_default();
-        let before: Vec<DeviceRule> = list.lines().flat_map(str::parse).collect();
-        let wanted = self.wanted();
-        change_list(explain, files, before.clone(), &wanted).inspect_err(|_| {
-            let now = files.read("devices.list").ok().flatten().unwrap_or_default();
-            let now = now.lines().flat_map(str::parse).collect();
+    fn write_list(&self, explain: &Explain, files: &Files) -> Result<()> {
+        let wanted = DeviceList::of(&self.rules)?;
+        let before = current_list(files)?;
+        let written = if wanted.all_but {
+            list_all_but(explain, files, &wanted.listed)
+        } else {
+            change_list(explain, files, before.clone(), &wanted.listed)
+        };
+        written.inspect_err(|_| {
+            let now = current_list(files).unwrap_or_default();
             let _ = change_list(explain, files, now, &before); // the error above is the one to tell
         })
     }
 
     fn attach_program(&self, explain: &Explain, files: &Files) -> Result<()> {
-        let rules = self.wanted();
-        let shown: Vec<_> = rules.iter().map(ToString::to_string).collect();
+        let shown: Vec<_> = self.rules.iter().map(DeviceRule::shown).collect();
         explain.act(
             format_args!(
                 "# bpf(2) attaches a program to {} that allows: {}",
@@ -78,12 +80,26 @@ impl Devices {
                 shown.join(", ")
             ),
             format_args!("attaching a program for devices to {}", files.dir.display()),
-            || Program::load(&assemble(&rules))?.attach(&files.dir),
+            || Program::load(&assemble(&self.rules))?.attach(&files.dir),
         )
     }
 }
 
-/// From one list to the other.
+/// What the kernel tells. Of a group that may do all but something it tells no more than that it may do
+/// everything.
+fn current_list(files: &Files) -> Result<Vec<DeviceRule>> {
+    let list = files.read("devices.list")?.unwrap_or_default();
+    Ok(list.lines().flat_map(str::parse).collect())
+}
+
+/// What was denied before is not known, so it begins with everything.
+fn list_all_but(explain: &Explain, files: &Files, denied: &[DeviceRule]) -> Result<()> {
+    files.write(explain, "devices.allow", "a")?;
+    denied.iter().try_for_each(|rule| files.write(explain, "devices.deny", rule))
+}
+
+/// From one list to the other. Gives what is missing before it takes what is too much, so that a group
+/// whose list changes is at no moment without what it has before and after.
 fn change_list(
     explain: &Explain,
     files: &Files,
@@ -126,21 +142,28 @@ impl Controller for Devices {
     }
 
     fn asked(&self) -> Option<&'static str> {
-        self.asked.then_some("--device-cgroup-rule")
+        self.asked
+    }
+
+    fn check(&self, version: Version) -> Result<()> {
+        if version == Version::V1 {
+            DeviceList::of(&self.rules).context(self.asked.unwrap_or("devices"))?;
+        }
+        Ok(())
     }
 
     fn limit(&self, explain: &Explain, files: &Files) -> Result<()> {
         let limited = match files.version {
-            Version::V1 => self.write_lists(explain, files),
+            Version::V1 => self.write_list(explain, files),
             Version::V2 => self.attach_program(explain, files),
         };
         match limited {
-            Err(error) if self.asked => Err(error).context("--device-cgroup-rule"),
-            Err(error) if is_out_of_reach(&error) => {
+            Err(error) if self.asked.is_none() && is_out_of_reach(&error) => {
                 explain.say(format_args!("# devices are not limited: {error:#}"));
                 Ok(())
             }
-            limited => limited,
+            Err(error) => Err(error).context(self.asked.unwrap_or("devices")),
+            Ok(()) => Ok(()),
         }
     }
 }

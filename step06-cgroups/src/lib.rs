@@ -39,6 +39,7 @@ mod cpu_time;
 mod cpuacct;
 mod cpuset;
 pub mod dbus;
+mod device_list;
 pub mod device_program;
 mod device_rule;
 mod devices;

@@ -1,16 +1,16 @@
-// wrong: it looks whether something is asked that the rule does grant, and then goes to the next
+// wrong: it strikes what the rule does not name from what is asked, and leaves what it grants
 // says: the container does not run
     let mut part = Vec::new();
     let unless = |register, value: u32| one(JUMP_IF_NOT, register, value.cast_signed());
     part.extend(rule.kind.number().map(|kind| unless(TYPE, kind)));
-    if rule.access != Access::ALL {
-        let not_granted = rule.access.bits();
-        part.push(two(MOVE, SCRATCH, ASKED, 0));
-        part.push(one(AND, SCRATCH, not_granted.cast_signed()));
-        part.push(unless(SCRATCH, 0));
-    }
     part.extend(rule.major.map(|major| unless(MAJOR, major)));
     part.extend(rule.minor.map(|minor| unless(MINOR, minor)));
-    part.extend(answer(1));
+    let named = rule.access.bits().cast_signed();
+    if rule.allow {
+        part.extend([one(AND, ASKED, named), unless(ASKED, 0)]);
+    } else {
+        part.extend([two(MOVE, SCRATCH, ASKED, 0), one(AND, SCRATCH, named), one(JUMP_IF, SCRATCH, 0)]);
+    }
+    part.extend(answer(rule.allow.into()));
     jump_to_the_end(&mut part);
     part

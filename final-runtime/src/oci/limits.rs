@@ -20,9 +20,10 @@ use crate::spec::{self, Resources, ThrottleDevice};
 /// What a new container is held to.
 pub fn controllers(resources: &Resources) -> Result<Vec<Box<dyn Controller>>> {
     let mut all = parse(&words(resources)?)?.controllers();
-    let mut devices = Devices::with(&device_rules(&resources.devices)?);
-    // Who has no say over devices has no other devices than those of every container either.
-    devices.asked = false;
+    let mut devices = devices(resources)?;
+    // Who has no say over devices has no other devices than those of every container either. But
+    // somebody must say no to what is denied by name.
+    devices.asked = devices.asked.filter(|_| devices.rules.iter().any(|rule| !rule.allow));
     all.retain(|one| one.name() != "devices");
     all.push(Box::new(devices));
     all.extend(named(resources)?);
@@ -33,7 +34,7 @@ pub fn controllers(resources: &Resources) -> Result<Vec<Box<dyn Controller>>> {
 pub fn changes(resources: &Resources) -> Result<Vec<Box<dyn Controller>>> {
     let mut all = parse(&words(resources)?)?.changes();
     if !resources.devices.is_empty() {
-        all.push(Box::new(Devices::with(&device_rules(&resources.devices)?)));
+        all.push(Box::new(devices(resources)?));
     }
     all.extend(named(resources)?);
     Ok(all)
@@ -127,43 +128,26 @@ fn is_v1(controller: &str) -> Result<bool> {
     Ok(all.iter().any(|one| one.version == Version::V1 && one.has(controller)))
 }
 
-/// What a list of rules comes to, of which a later one overrides an earlier one: what may be used.
+fn devices(resources: &Resources) -> Result<Devices> {
+    let devices = Devices::with(&device_rules(&resources.devices)?);
+    Ok(Devices { asked: Some("linux.resources.devices"), ..devices })
+}
+
+/// The rules that have an effect: a later one overrides an earlier one.
 pub fn device_rules(rules: &[spec::DeviceRule]) -> Result<Vec<DeviceRule>> {
-    let mut allowed: Vec<DeviceRule> = Vec::new();
+    let mut all: Vec<DeviceRule> = Vec::new();
     for (number, rule) in rules.iter().enumerate() {
         let read = device_rule(rule)
             .with_context(|| format!("cgroup: linux.resources.devices[{number}]"))?;
-        let all = read.kind == Kind::All && read.major.is_none() && read.minor.is_none();
-        match (rule.allow, all) {
-            (true, _) => allowed.push(read),
-            (false, true) => allowed.clear(),
-            (false, false) => {
-                for one in read.by_kind() {
-                    take(&mut allowed, &one)
-                        .with_context(|| format!("cgroup: linux.resources.devices[{number}]"))?;
-                }
-            }
+        if read.is_everything() {
+            all.clear();
+        }
+        // Everything is denied to begin with.
+        if read.allow || !read.is_everything() {
+            all.push(read);
         }
     }
-    Ok(allowed)
-}
-
-/// Takes from what is allowed what is denied after it.
-fn take(allowed: &mut Vec<DeviceRule>, denied: &DeviceRule) -> Result<()> {
-    let split: Vec<_> = allowed.iter().copied().flat_map(DeviceRule::by_kind).collect();
-    *allowed = split;
-    for one in allowed.iter_mut().filter(|one| one.kind == denied.kind) {
-        let within = |rule: Option<u32>, whole: Option<u32>| whole.is_none() || rule == whole;
-        if within(one.major, denied.major) && within(one.minor, denied.minor) {
-            one.access = one.access.without(denied.access);
-        } else if (one.major.is_none() || denied.major.is_none() || one.major == denied.major)
-            && (one.minor.is_none() || denied.minor.is_none() || one.minor == denied.minor)
-        {
-            bail!("{denied} is denied out of {one}, which was allowed as a whole before");
-        }
-    }
-    allowed.retain(|one| !one.access.is_empty());
-    Ok(())
+    Ok(all)
 }
 
 fn device_rule(rule: &spec::DeviceRule) -> Result<DeviceRule> {
@@ -183,7 +167,13 @@ fn device_rule(rule: &spec::DeviceRule) -> Result<DeviceRule> {
         None | Some("") => Access::ALL,
         Some(letters) => letters.parse::<Access>()?,
     };
-    Ok(DeviceRule { kind, major: number(rule.major)?, minor: number(rule.minor)?, access })
+    Ok(DeviceRule {
+        kind,
+        major: number(rule.major)?,
+        minor: number(rule.minor)?,
+        access,
+        allow: rule.allow,
+    })
 }
 
 /// Files that are named, or that no flag is about.
@@ -298,8 +288,7 @@ mod tests {
 
     fn rules(json: serde_json::Value) -> Result<String> {
         let rules: Vec<spec::DeviceRule> = serde_json::from_value(json)?;
-        let allowed = device_rules(&rules)?;
-        Ok(allowed.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+        Ok(device_rules(&rules)?.iter().map(DeviceRule::shown).collect::<Vec<_>>().join(", "))
     }
 
     #[test]
@@ -308,7 +297,6 @@ mod tests {
         let null = serde_json::json!({"allow": true, "type": "c", "major": 1, "minor": 3});
         let tape = serde_json::json!({"allow": true, "type": "c", "major": 9, "access": "rw"});
         let no_tape = serde_json::json!({"allow": false, "type": "c", "major": 9, "access": "w"});
-        let one = serde_json::json!({"allow": false, "type": "c", "major": 9, "minor": 1});
         let all = serde_json::json!({"allow": true, "access": "rwm"});
         let said = |list: &[&serde_json::Value]| {
             let list: Vec<_> = list.iter().copied().cloned().collect();
@@ -316,9 +304,8 @@ mod tests {
         };
         assert_eq!(said(&[&deny, &null, &tape]), Ok("c 1:3 rwm, c 9:* rw".into()));
         assert_eq!(said(&[&null, &deny]), Ok(String::new()));
-        assert_eq!(said(&[&tape, &no_tape]), Ok("c 9:* r".into()));
-        assert_eq!(said(&[&all]), Ok("a *:* rwm".into()));
-        said(&[&tape, &one]).expect_err("it cannot be said as what is allowed");
+        assert_eq!(said(&[&tape, &no_tape]), Ok("c 9:* rw, not c 9:* w".into()));
+        assert_eq!(said(&[&null, &all, &no_tape]), Ok("a *:* rwm, not c 9:* w".into()));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use anyhow::{Result, ensure};
 use conformance::{End, Need::CgroupV1, Sandbox};
-use serde_json::json;
+use serde_json::{Value, json};
 use step07::step06::{bpf, device_program};
 
 use crate::bundle::Bundle;
@@ -105,18 +105,22 @@ pub fn a_program_grants_what_a_rule_grants_and_no_more(sandbox: &Sandbox) -> Res
         // The controller of v1 goes before. Whoever does not see it makes do with v2.
         sandbox.probe(["try", "umount=/sys/fs/cgroup/devices"]).output()?.success()?;
     }
-    let rule = |kind: &str, minor: Option<i64>, access: &str| json!({ "allow": true, "type": kind, "major": 240, "minor": minor, "access": access });
+    let say = |allow: bool, kind: &str, minor: Option<i64>, access: &str| json!({ "allow": allow, "type": kind, "major": 240, "minor": minor, "access": access });
+    let rule = |kind, minor, access| say(true, kind, minor, access);
     let device = |path: &str, kind: &str, minor: i64| json!({ "path": path, "type": kind, "major": 240, "minor": minor });
     let rules = json!([
         { "allow": false, "access": "rwm" },
         rule("c", Some(1), "r"),
         rule("c", Some(2), "rw"),
         rule("b", Some(3), "w"),
+        rule("c", Some(4), "rw"),
+        say(false, "c", Some(4), "w"),
     ]);
     let devices = json!([
         device("/dev/c1", "c", 1),
         device("/dev/c2", "c", 2),
         device("/dev/c3", "c", 3),
+        device("/dev/c4", "c", 4),
         device("/dev/b1", "b", 1),
         device("/dev/b3", "b", 3),
     ]);
@@ -126,27 +130,47 @@ pub fn a_program_grants_what_a_rule_grants_and_no_more(sandbox: &Sandbox) -> Res
         ("read=/dev/c2", true, "its rule grants both"),
         ("open-write=/dev/c2", true, "its rule grants both"),
         ("read=/dev/c3", false, "no rule is about this minor number"),
+        ("read=/dev/c4", true, "its rules grant reading, and deny writing alone"),
+        ("open-write=/dev/c4", false, "a later rule denies writing"),
         ("read=/dev/b1", false, "the rule is about the character device of these numbers"),
         ("open-write=/dev/b3", true, "its rule grants writing"),
         ("read=/dev/b3", false, "its rule grants writing alone"),
         ("open-write=/dev/null", true, "every container has it"),
     ];
+    may(sandbox, &devices, rules, &wanted)?;
+    let all_but_one = json!([{ "allow": true, "access": "rwm" }, say(false, "c", Some(2), "w")]);
+    let wanted = [
+        ("read=/dev/c2", true, "writing alone is denied"),
+        ("open-write=/dev/c2", false, "it is denied out of everything"),
+        ("open-write=/dev/c1", true, "everything else is allowed"),
+        ("read=/dev/b3", true, "everything else is allowed"),
+    ];
+    may(sandbox, &devices, all_but_one, &wanted)
+}
+
+/// What a container under these rules may do with its devices, each with the reason.
+fn may(
+    sandbox: &Sandbox,
+    devices: &Value,
+    rules: Value,
+    wanted: &[(&str, bool, &str)],
+) -> Result<()> {
     let words: Vec<_> = wanted.iter().map(|(word, ..)| *word).collect();
     let bundle = Bundle::new(sandbox, &[&["try"], &words[..]].concat())?
-        .set("linux.devices", devices)
+        .set("linux.devices", devices.clone())
         .set("linux.resources", json!({ "devices": rules }));
     let outcome = bundle.output()?;
     ensure!(outcome.end == End::Code(0), "the container does not run: {}", outcome.stderr());
     let seen = outcome.json()?;
     for (word, allowed, why) in wanted {
-        let is = seen[word] != "EPERM";
+        let is = seen[*word] != "EPERM";
         let (expected, became) =
-            if allowed { ("allowed", "refused") } else { ("refused", "allowed") };
+            if *allowed { ("allowed", "refused") } else { ("refused", "allowed") };
         ensure!(
-            is == allowed,
+            is == *allowed,
             "{} was {became}, expected that it is {expected}, since {why} (it gave {})",
             word.replace('=', " "),
-            seen[word]
+            seen[*word]
         );
     }
     Ok(())

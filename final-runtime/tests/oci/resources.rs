@@ -236,6 +236,7 @@ pub fn a_later_rule_for_devices_overrides_an_earlier_one(sandbox: &Sandbox) -> R
         Ok(bundle.output()?.success().is_ok())
     };
     let none = json!({ "allow": false, "access": "rwm" });
+    let all = json!({ "allow": true, "access": "rwm" });
     let rule = |allow: bool, access: &str| json!({ "allow": allow, "type": "c", "major": 1, "minor": 11, "access": access });
     for (path, rules, wanted) in [
         ("/z", json!([none]), true), // every container has it
@@ -244,10 +245,55 @@ pub fn a_later_rule_for_devices_overrides_an_earlier_one(sandbox: &Sandbox) -> R
         ("/k", json!([rule(true, "rwm"), none]), false),
         ("/k", json!([none, rule(true, "rwm"), rule(false, "r")]), false),
         ("/k", json!([none, rule(true, "w"), rule(true, "r")]), true),
+        ("/k", json!([all]), true),
+        ("/k", json!([all, rule(false, "w")]), true),
+        ("/k", json!([all, rule(false, "r")]), false),
+        ("/k", json!([all, rule(false, "rw"), rule(true, "r")]), true),
+        ("/z", json!([all, rule(false, "r")]), true),
     ] {
         let what = format!("whether {path} can be read with {rules}");
         expect::equal(&what, &read(path, rules)?, wanted, READ)?;
     }
+    Ok(())
+}
+
+/// What is denied may change while the container runs.
+pub fn all_devices_but_one_are_allowed_later(sandbox: &Sandbox) -> Result<()> {
+    let denied = |minor: u64| json!({ "allow": false, "type": "c", "major": 1, "minor": minor });
+    let update = |bundle: &Bundle, rules: Value| {
+        let run = bundle.verb(&["update", "--resources", "-", &bundle.id]);
+        run.stdin(json!({ "devices": rules }).to_string()).output()
+    };
+    let kmsg = json!({ "path": "/k", "type": "c", "major": 1, "minor": 11, "fileMode": 0o666 });
+    let bundle = sleeper(sandbox)?
+        .set("linux.devices", json!([kmsg]))
+        .set("linux.resources", json!({ "devices": [{ "allow": true }, denied(1)] }));
+    let _running = bundle.start()?;
+    let read = || -> Result<bool> {
+        let run = bundle.verb(&["exec", "--cap", "CAP_SYSLOG", &bundle.id]);
+        Ok(run.args(["/bin/probe", "head", "/k", "0"]).output()?.success().is_ok())
+    };
+    expect::equal("whether it can be read", &read()?, true, READ)?;
+    update(&bundle, json!([{ "allow": true }, denied(11)]))?.success()?;
+    expect::equal("whether it can be read when it is denied", &read()?, false, READ)?;
+    update(&bundle, json!([{ "allow": true }, denied(2)]))?.success()?;
+    expect::equal("whether it can be read when another is", &read()?, true, READ)?;
+    update(&bundle, json!([{ "allow": false }]))?.success()?;
+    expect::equal("whether it can be read when all are", &read()?, false, READ)?;
+    bundle.delete()
+}
+
+pub fn one_device_out_of_a_drivers_is_too_much_for_v1(sandbox: &Sandbox) -> Result<()> {
+    let rules = json!([
+        { "allow": true, "type": "c", "major": 9, "access": "rw" },
+        { "allow": false, "type": "c", "major": 9, "minor": 1, "access": "w" },
+    ]);
+    let bundle = Bundle::new(sandbox, &["exit", "0"])?;
+    let line = bundle.set("linux.resources", json!({ "devices": rules })).refusal()?;
+    insta::assert_snapshot!(
+        line,
+        @"final-runtime: cgroup: linux.resources.devices: c 9:1 w is denied out of c 9:* rw, which is allowed before: cgroup v1 has no such list"
+    );
     Ok(())
 }
 

@@ -90,12 +90,22 @@ fn changing_devices_of_v2(sandbox: &Sandbox) -> Result<()> {
 
 /// Lists, and whether they let somebody make the device of the machine's memory, read from null, and
 /// write to it.
-const LISTS: [(&[&str], &str); 5] = [
+const LISTS: [(&[&str], &str); 9] = [
     (&["c 1:* m", "c 1:3 w"], "ok refused ok"),
     (&["c 1:3 rwm"], "refused ok ok"),
     (&["c 1:1 rwm", "c 1:3 r"], "ok ok refused"),
     (&["b *:* rwm", "c 5:* rwm"], "refused refused refused"),
     (&["a *:* rwm"], "ok ok ok"),
+    (&["a *:* rwm", "not c 1:3 w"], "ok ok refused"),
+    (&["a *:* rwm", "not a 1:3 rm", "c 1:3 m"], "ok refused ok"),
+    (&["c 1:* rwm", "not a *:* rwm", "c 1:3 rw", "not c 1:* r"], "refused refused ok"),
+    (&["a *:* rwm"], "ok ok ok"),
+];
+
+/// The same that v1 cannot have: one device out of many.
+const HOLES: [(&[&str], &str); 2] = [
+    (&["c 1:* rwm", "not c 1:3 r"], "ok refused ok"),
+    (&["a *:* rwm", "not a 1:* rm", "c 1:1 m"], "ok refused ok"),
 ];
 
 /// Somebody is held to one list after another.
@@ -106,15 +116,16 @@ fn lists(sandbox: &Sandbox, version: Version) -> Result<String> {
     let dir = groups(sandbox)?.into_iter().find(is_it).context("there is no such group")?;
     let files = Files { version, dir };
     let hold = |rules: &[&str]| {
-        let rules = rules.iter().map(|rule| rule.parse()).collect::<Result<Vec<DeviceRule>>>()?;
-        Devices { rules, asked: true }.limit(&explain, &files)
+        let rules = rules.iter().map(|text| read(text)).collect::<Result<Vec<DeviceRule>>>()?;
+        Devices { rules, asked: Some("the test") }.limit(&explain, &files)
     };
 
-    for (rules, expected) in LISTS {
+    let holes = HOLES.iter().filter(|_| version == Version::V2);
+    for (rules, expected) in LISTS.iter().chain(holes) {
         hold(rules)?;
         let tried = tried_in(sandbox, &files)?;
         let what = format!("mknod, read and write under {rules:?}");
-        expect::equal(&what, &tried.trim_end(), expected, "cgroups(7)")?;
+        expect::equal(&what, &tried.trim_end(), *expected, "cgroups(7)")?;
     }
 
     let first = bpf::attached(&files.dir).unwrap_or_default();
@@ -129,6 +140,12 @@ fn lists(sandbox: &Sandbox, version: Version) -> Result<String> {
     let list = files.read("devices.list")?.unwrap_or_default();
     group.remove(&explain)?;
     Ok(list)
+}
+
+/// One that denies has the word `not` before it.
+fn read(text: &str) -> Result<DeviceRule> {
+    let denied = text.strip_prefix("not ");
+    Ok(DeviceRule { allow: denied.is_none(), ..denied.unwrap_or(text).parse()? })
 }
 
 /// The kernel lets go of a program a moment after the last who held it did.
