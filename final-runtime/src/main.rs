@@ -1,24 +1,19 @@
 //! `final-runtime`: a container runtime made of the seven steps.
 
+#[cfg(target_arch = "x86_64")]
+mod early_start;
+
 use std::{
     io::{Write, stderr},
     process::ExitCode,
 };
 
 use clap::{Parser, error::ErrorKind};
-use final_runtime::{
-    cli::{Cli, oci},
-    own_binary,
-};
+use final_runtime::cli::{Cli, oci};
 use step07::{Failure, one_line};
 
 fn main() -> ExitCode {
     let args: Vec<_> = std::env::args_os().collect();
-    if oci::begins(&args) {
-        // All that is done before this is done twice. What fails here the verb tells of, which asks
-        // for it again.
-        let _ = own_binary::protect();
-    }
     let result = match oci::Cli::of(&args) {
         Some(Ok(cli)) => return ExitCode::from(cli.run()),
         Some(Err(error)) => told(&error),

@@ -178,14 +178,6 @@ const OWN: [&str; 11] = [
     "restore",
 ];
 
-/// Those that begin processes of containers, on either command line.
-const BEGINNING: [&str; 3] = ["create", "run", "exec"];
-
-/// Whether processes of a container are to be begun.
-pub fn begins(args: &[OsString]) -> bool {
-    BEGINNING.iter().any(|begins| verb(args) == Some(begins.as_ref()))
-}
-
 /// Describes the arguments of a verb to clap.
 type Describe = fn(Command) -> Command;
 
