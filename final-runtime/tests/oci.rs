@@ -124,6 +124,7 @@ conformance::checkpoint! {
     what_takes_criu_is_told: [Root, Other(ours)],
     a_configuration_that_cannot_be_read_is_told_with_the_place: [Root, Other(ours)],
     what_spec_writes_can_be_run: [Root],
+    a_run_ends_as_its_command_whoever_deletes_it: [Root, Other(ours)],
     a_background_run_keeps_its_output: [Root],
 
     // resources.rs

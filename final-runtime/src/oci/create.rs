@@ -11,7 +11,7 @@ use step07::{Cgroup, Explain};
 
 use super::{
     console::Console,
-    delete::{delete, force, give_back},
+    delete::{delete_own, force, give_back},
     gate::StartGate,
     hooks,
     place::{Place, Root},
@@ -86,7 +86,7 @@ pub fn run(root: &Root, id: &str, create: &Create, detach: bool, keep: bool) -> 
     let ended = attend(&container, relay)?;
     container.leave();
     if !keep {
-        delete(root, id, &Explain::new(create.explain))?;
+        delete_own(root, &record, &config, &Explain::new(create.explain))?;
     }
     Ok(ended.tell_rest()?.code())
 }

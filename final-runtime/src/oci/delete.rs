@@ -35,25 +35,40 @@ pub fn delete(root: &Root, id: &str, explain: &Explain) -> Result<()> {
             bail!("delete: container {id} is not stopped: kill it first, or use --force")
         }
     }
-    clear(place, &container, explain)
+    clear(place, &container.record, container.config().ok().as_ref(), explain)
+}
+
+/// The same for whoever made it, has seen it end, and knows its configuration: to read that again would
+/// take longer than all that is to be done.
+pub fn delete_own(root: &Root, made: &Record, config: &Config, explain: &Explain) -> Result<()> {
+    let Some(place) = hold_if_there(root, &made.id)? else { return Ok(()) };
+    let there = Container::find(root, &made.id)?.record;
+    if (there.pid, there.birth) != (made.pid, made.birth) {
+        return Ok(()); // it was deleted meanwhile, and this is another of the same name
+    }
+    clear(place, made, Some(config), explain)
 }
 
 /// Deletes a container however it is; one that is not there is no error.
 pub fn force(root: &Root, id: &str, explain: &Explain) -> Result<()> {
-    let place = match root.hold(id) {
-        Err(_) if root.find(id).is_err() => return Ok(()),
-        place => place?,
-    };
+    let Some(place) = hold_if_there(root, id)? else { return Ok(()) };
     match Container::find(root, id) {
         Ok(container) => {
             end(&container)?;
-            clear(place, &container, explain)
+            clear(place, &container.record, container.config().ok().as_ref(), explain)
         }
         // What it said is lost, but for what the configuration says too.
         Err(_) => {
             clear_by_configuration(&place.dir, id, explain);
             place.remove()
         }
+    }
+}
+
+fn hold_if_there(root: &Root, id: &str) -> Result<Option<Place>> {
+    match root.hold(id) {
+        Err(_) if root.find(id).is_err() => Ok(None),
+        place => place.map(Some),
     }
 }
 
@@ -97,17 +112,14 @@ fn remove_group(mut group: Group, explain: &Explain) -> Result<()> {
     group.remove(&explain).context("cgroup")
 }
 
-fn clear(place: Place, container: &Container, explain: &Explain) -> Result<()> {
-    let (config, record) = (container.config().ok(), &container.record);
+fn clear(place: Place, record: &Record, config: Option<&Config>, explain: &Explain) -> Result<()> {
     remove_group(record.group(), explain)?;
-    if let Some(config) = &config
-        && let Some(rdt) = config.linux.as_ref().and_then(|linux| linux.intel_rdt.as_ref())
-    {
+    if let Some(rdt) = config.and_then(|config| config.linux.as_ref()?.intel_rdt.as_ref()) {
         intel_rdt::remove(rdt, &record.id);
     }
     place.remove()?;
     if let Some(config) = config {
-        hooks::after_end(&config, record, &explain.at(step07::Side::Host, "hooks"));
+        hooks::after_end(config, record, &explain.at(step07::Side::Host, "hooks"));
     }
     Ok(())
 }

@@ -316,6 +316,18 @@ pub fn what_spec_writes_can_be_run(sandbox: &Sandbox) -> Result<()> {
     expect::equal("what it says", &run.stdout(), "hello\n", READ)
 }
 
+pub fn a_run_ends_as_its_command_whoever_deletes_it(sandbox: &Sandbox) -> Result<()> {
+    let bundle = sleeper(sandbox)?;
+    let run = bundle.making("run", &[])?.spawn()?;
+    // Before it is made there is no state to ask for.
+    while bundle.verb(&["state", &bundle.id]).output()?.success().is_err() {}
+    until(&bundle, "running")?;
+    bundle.delete()?;
+    let outcome = run.wait()?;
+    outcome.code(128 + libc::SIGKILL)?;
+    expect::that("the run tells of no error", outcome.stderr.is_empty(), &outcome, READ)
+}
+
 pub fn a_background_run_keeps_its_output(sandbox: &Sandbox) -> Result<()> {
     let bundle = Bundle::new(sandbox, &["echo", "hello"])?;
     let _running = bundle.start()?;
