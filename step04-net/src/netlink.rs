@@ -59,17 +59,22 @@ impl Netlink {
         // All is read, also after an error: nothing is left for the next request to trip over.
         let (mut answers, mut result) = (Vec::new(), Ok(()));
         loop {
-            let mut buffer = vec![0; 64 << 10]; // the kernel sends no more than 32 KiB at a time
-            match recv(self.0.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT) {
-                Ok(length) => buffer.truncate(length),
+            let length = match recv(self.0.as_raw_fd(), &mut [], LENGTH) {
+                Ok(length) => length,
                 Err(Errno::EAGAIN) => return result.map(|()| answers),
                 Err(errno) => return Err(errno),
-            }
-            result = result.and(each(&buffer).try_for_each(error_in));
-            answers.push(buffer);
+            };
+            let mut answer = vec![0; length];
+            recv(self.0.as_raw_fd(), &mut answer, MsgFlags::MSG_DONTWAIT)?;
+            result = result.and(each(&answer).try_for_each(error_in));
+            answers.push(answer);
         }
     }
 }
+
+/// How long the next answer is, if there is one, is told without taking it.
+const LENGTH: MsgFlags =
+    MsgFlags::MSG_PEEK.union(MsgFlags::MSG_TRUNC).union(MsgFlags::MSG_DONTWAIT);
 
 /// One message as bytes, padded so that another may follow.
 fn packet<M: NetlinkSerializable>(flags: u16, message: M) -> Vec<u8> {
