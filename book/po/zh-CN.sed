@@ -159,6 +159,7 @@ s/^\| (`[^`]*`) of one that runs/| \1 一个正在运行的容器/
 s/^\| starting ([0-9]+) that sleep/| 启动 \1 个睡眠的容器/
 s/^\| … memory of each/| …… 每个的内存/
 s/^The same calls of the kernel that `run` makes, by a program in C that does nothing else \(`floor.c`\): ([0-9.]+) ms, so that `run` takes ([0-9.]+) times what it has to\./用一个什么别的都不做的 C 程序（`floor.c`）做 `run` 所做的同样的内核调用：\1 毫秒，所以 `run` 用的时间是必需的 \2 倍。/
+s/^Not compared, since it did not run: (.*) \((`[^`]*`)\)\./未参与比较，因为没能运行：\1（\2）。/
 # unpack.md
 s/^\| layer \| (.*) \| tar \/ ours \| umoci \/ ours \|/| 层 | \1 | tar ÷ 本项目 | umoci ÷ 本项目 |/
 s/^\| programs and libraries: ([0-9]+) files, ([0-9]+) MiB/| 程序和库：\1 个文件，\2 MiB/

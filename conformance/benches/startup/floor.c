@@ -5,13 +5,15 @@
 //
 //     floor ROOTFS HIERARCHY… -- COMMAND ARGUMENT…
 //
-// See clone(2), cgroups(7), mount(2), pivot_root(2), capabilities(7).
+// See clone(2), cgroups(7), rtnetlink(7), mount(2), pivot_root(2), capabilities(7).
 
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/rtnetlink.h>
 #include <linux/sched.h>
+#include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdint.h>
@@ -19,6 +21,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -82,6 +85,18 @@ static void make_group(const char *hierarchy) {
     snprintf(path, sizeof path, "%s/tasks", group);
     must(doors[count] = open(path, O_WRONLY | O_CLOEXEC));
     count++;
+}
+
+// What `ip link set lo up` does.
+static void raise_loopback(void) {
+    struct { struct nlmsghdr header; struct ifinfomsg link; } message = {
+        .header = {.nlmsg_len = sizeof message, .nlmsg_type = RTM_NEWLINK, .nlmsg_flags = NLM_F_REQUEST},
+        .link = {.ifi_index = 1, .ifi_flags = IFF_UP, .ifi_change = IFF_UP},
+    };
+    int route = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    must(route);
+    must(send(route, &message, sizeof message, 0));
+    close(route);
 }
 
 static void mount_files(const char *rootfs) {
@@ -169,6 +184,7 @@ static void live(const char *rootfs, char **command) {
         must(write(doors[i], "0", 1));
     must(unshare(CLONE_NEWCGROUP));
     must(sethostname("runc", 4));
+    raise_loopback();
     umask(0);
     mount_files(rootfs);
     make_devices();

@@ -3,34 +3,28 @@
 //! `cargo bench -p conformance --bench startup [-- ROUNDS]`, as root. Every runtime gets the same
 //! bundle; their turns alternate within one run, with a pause between them, since a start that
 //! follows another closely hides the wait of the kernel that moving a process between control groups
-//! takes. The table goes to standard output and to `target/startup/table.md`.
+//! takes. The tables, one for each layout of cgroups that can be had here, go to standard output and to
+//! `target/startup/table.md`.
 //!
-//! The runtime that is measured is `target/release/final-runtime`, as `cargo release` builds it. The
-//! others are taken from PATH: crun, runc and youki.
+//! The runtime that is measured is `target/release/final-runtime`, as `cargo release` builds it, but
+//! installed. The others are taken from PATH: crun, runc and youki.
 
 mod bundle;
 mod cost;
 mod floor;
+mod layout;
 mod runtime;
 mod table;
 
-use std::{
-    path::{Path, PathBuf},
-    process::ExitCode,
-    thread::sleep,
-    time::Duration,
-};
+use std::{path::PathBuf, process::ExitCode, thread::sleep, time::Duration};
 
 use anyhow::{Context, Result, ensure};
-use nix::{
-    mount::{MsFlags, mount},
-    sched::{CloneFlags, unshare},
-    unistd::geteuid,
-};
+use nix::unistd::geteuid;
 
 use bundle::Bundle;
 use cost::Cost;
 use floor::Floor;
+use layout::{Layout, State};
 use runtime::Runtime;
 use table::Table;
 
@@ -54,33 +48,47 @@ fn run() -> Result<()> {
     ensure!(geteuid().is_root(), "the runtimes are compared as root");
     let rounds = std::env::args().skip(1).find_map(|word| word.parse().ok()).unwrap_or(30);
     let bundle = Bundle::new()?;
-    hide_second_tree(&bundle)?;
-    let runtimes = Runtime::all(bundle.dir())?;
-    let floor = Floor::new(bundle.dir())?;
-    let mut table = Table::new(rounds, &runtimes);
+    let _state = State::new(bundle.dir())?;
+    let mut tables = String::new();
+    for layout in Layout::here()? {
+        layout.set_up(bundle.dir()).with_context(|| layout.to_string())?;
+        let table = measure(layout, &bundle, rounds).with_context(|| layout.to_string())?;
+        print!("{table}");
+        tables += &table.to_string();
+    }
+    let file = output_dir()?.join("table.md");
+    std::fs::write(&file, tables).with_context(|| format!("writing {}", file.display()))
+}
+
+fn measure(layout: Layout, bundle: &Bundle, rounds: usize) -> Result<Table> {
+    let (runtimes, unfit) = Runtime::all(bundle)?;
+    let floor = (layout == Layout::First).then(|| Floor::new(bundle.dir())).transpose()?;
+    let mut table = Table::new(layout, rounds, &runtimes, unfit);
     let mut floors = Vec::new();
     for (what, act) in ACTS {
         let mut costs: Vec<Vec<Cost>> = runtimes.iter().map(|_| Vec::new()).collect();
         for round in 0..rounds {
-            sleep(PAUSE);
-            floors.push(floor.run(&bundle).context("the floor")?);
+            if let Some(floor) = &floor {
+                sleep(PAUSE);
+                floors.push(floor.run(bundle).context("the floor")?);
+            }
             for turn in 0..runtimes.len() {
                 let which = (turn + round) % runtimes.len();
                 sleep(PAUSE);
                 let runtime = &runtimes[which];
-                let cost = act(runtime, &bundle).with_context(|| format!("{what}: {runtime}"))?;
+                let cost = act(runtime, bundle).with_context(|| format!("{what}: {runtime}"))?;
                 costs[which].push(cost);
             }
         }
         table.add(what, &costs);
     }
     let sleeping: Result<Vec<_>> =
-        runtimes.iter().map(|runtime| runtime.many(&bundle, MANY)).collect();
+        runtimes.iter().map(|runtime| runtime.many(bundle, MANY)).collect();
     table.add_many(MANY, &sleeping?);
-    table.add_floor(&floors);
-    print!("{table}");
-    let file = output_dir()?.join("table.md");
-    std::fs::write(&file, table.to_string()).with_context(|| format!("writing {}", file.display()))
+    if !floors.is_empty() {
+        table.add_floor(&floors);
+    }
+    Ok(table)
 }
 
 /// One thing that is timed.
@@ -92,23 +100,6 @@ const ACTS: [(&str, Act); 4] = [
     ("`exec` of a command that ends at once", Runtime::exec),
     ("`delete --force` of one that runs", Runtime::delete),
 ];
-
-/// crun refuses a machine that has controllers in both versions of cgroups. So that all have the
-/// same to do, the tree of version 2 is not to be seen here, in a mount namespace of this process.
-fn hide_second_tree(bundle: &Bundle) -> Result<()> {
-    let second = Path::new("/sys/fs/cgroup/unified");
-    if !second.join("cgroup.controllers").exists() {
-        return Ok(());
-    }
-    unshare(CloneFlags::CLONE_NEWNS).context("making a mount namespace")?;
-    let none = None::<&Path>;
-    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).context("mounting")?;
-    let empty = bundle.dir().join("empty");
-    std::fs::write(&empty, "").context("making an empty file")?;
-    let file = second.join("cgroup.controllers");
-    mount(Some(&empty), &file, none, MsFlags::MS_BIND, none)
-        .with_context(|| format!("covering {}", file.display()))
-}
 
 /// `target/startup`, beside where cargo has put this program.
 fn output_dir() -> Result<PathBuf> {

@@ -4,7 +4,7 @@ use std::{
     env, fmt, fs,
     os::fd::AsFd,
     path::{Path, PathBuf},
-    process::{self, Command},
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -24,9 +24,17 @@ use crate::{
 pub struct Runtime {
     name: String,
     program: PathBuf,
-    /// In memory, as all of them have it unless they are told otherwise.
     state: PathBuf,
     pid_file: PathBuf,
+}
+
+/// One that does not work here.
+#[derive(Debug)]
+pub struct Unfit {
+    /// Its name and version.
+    pub name: String,
+    /// What it said.
+    pub refusal: String,
 }
 
 /// What many containers that sleep take.
@@ -43,23 +51,28 @@ impl fmt::Display for Runtime {
     }
 }
 
-impl Drop for Runtime {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.state); // as a rule it is gone with the last container
-    }
-}
-
 impl Runtime {
-    /// This project's, and those that this machine has.
-    pub fn all(dir: &Path) -> Result<Vec<Self>> {
-        let ours = conformance::binary("final-runtime")?;
+    /// This project's, and those that this machine has and that work here; and the rest.
+    pub fn all(bundle: &Bundle) -> Result<(Vec<Self>, Vec<Unfit>)> {
         let path = env::var_os("PATH").unwrap_or_default();
         let others = ["crun", "runc", "youki"].into_iter().filter_map(|name| {
             let mut files = env::split_paths(&path).map(|dir| dir.join(name));
             files.find(|file| file.is_file()).map(|file| (name, file))
         });
-        let all = [("final-runtime", ours)].into_iter().chain(others);
-        all.map(|(name, program)| Self::new(name, program, dir)).collect()
+        let all = [("final-runtime", installed(bundle.dir())?)].into_iter().chain(others);
+        let (mut fit, mut unfit) = (Vec::new(), Vec::new());
+        for (name, program) in all {
+            let runtime = Self::new(name, program, bundle.dir())?;
+            match runtime.refusal(bundle)? {
+                None => fit.push(runtime),
+                Some(refusal) => unfit.push(Unfit { name: runtime.name, refusal }),
+            }
+        }
+        ensure!(
+            fit.first().is_some_and(|first| first.name.starts_with("final-")),
+            "no start here: {unfit:?}"
+        );
+        Ok((fit, unfit))
     }
 
     fn new(name: &str, program: PathBuf, dir: &Path) -> Result<Self> {
@@ -69,9 +82,18 @@ impl Runtime {
         Ok(Self {
             name: format!("{name} {}", version.unwrap_or_default()),
             program,
-            state: PathBuf::from(format!("/run/conformance-startup-{}-{name}", process::id())),
+            state: dir.join("state").join(name),
             pid_file: dir.join(format!("pid-{name}")),
         })
+    }
+
+    /// What it says if it does not run a container here.
+    fn refusal(&self, bundle: &Bundle) -> Result<Option<String>> {
+        let mut run = self.verb(&["run", "--bundle"]);
+        let output = run.arg(bundle.ends()).arg("fits").output().context("running it")?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        let last = said.lines().last().unwrap_or("nothing").to_owned();
+        Ok((!output.status.success()).then_some(last))
     }
 
     fn verb(&self, args: &[&str]) -> Command {
@@ -133,6 +155,16 @@ impl Runtime {
         started?;
         Ok(Many { time, memory: before.saturating_sub(after) / count as u64 })
     }
+}
+
+/// The program as install(1) leaves it. A linker writes a file here and there, and the kernel keeps it in
+/// pieces of one page each, which take longer to map than those of one that was written in order.
+fn installed(dir: &Path) -> Result<PathBuf> {
+    let program = dir.join("final-runtime");
+    if !program.exists() {
+        fs::copy(conformance::binary("final-runtime")?, &program).context("installing it")?;
+    }
+    Ok(program)
 }
 
 /// KiB that programs could still have. See proc_meminfo(5).

@@ -4,18 +4,21 @@ use std::fmt;
 
 use crate::{
     cost::Cost,
-    runtime::{Many, Runtime},
+    layout::Layout,
+    runtime::{Many, Runtime, Unfit},
 };
 
 /// One column a runtime, the first of which is this project's; one row a thing that was measured.
 pub struct Table {
+    layout: Layout,
     rounds: usize,
     names: Vec<String>,
+    unfit: Vec<Unfit>,
     rows: Vec<(String, Vec<Cell>)>,
     /// The time of the first act of this project's, in seconds.
     own: Option<f64>,
-    /// What that takes of the kernel itself.
-    floor: f64,
+    /// What that takes of the kernel itself, where it was measured.
+    floor: Option<f64>,
 }
 
 /// A figure, and how many times that of the first column it is.
@@ -25,10 +28,10 @@ struct Cell {
 }
 
 impl Table {
-    /// Without rows.
-    pub fn new(rounds: usize, runtimes: &[Runtime]) -> Self {
+    /// Without rows. Those that are `unfit` did not work, and said why.
+    pub fn new(layout: Layout, rounds: usize, runtimes: &[Runtime], unfit: Vec<Unfit>) -> Self {
         let names = runtimes.iter().map(ToString::to_string).collect();
-        Self { rounds, names, rows: Vec::new(), own: None, floor: f64::NAN }
+        Self { layout, rounds, names, unfit, rows: Vec::new(), own: None, floor: None }
     }
 
     /// The median time of an act, and the median of its peak of memory.
@@ -53,7 +56,7 @@ impl Table {
 
     /// What `run`, of which the first row is, takes of the kernel itself.
     pub fn add_floor(&mut self, costs: &[Cost]) {
-        self.floor = median(costs.iter().map(|cost| cost.time.as_secs_f64()));
+        self.floor = Some(median(costs.iter().map(|cost| cost.time.as_secs_f64())));
     }
 
     fn row(&mut self, what: String, values: &[f64], text: impl Fn(f64) -> String) {
@@ -71,7 +74,7 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        writeln!(f, "Medians of {} rounds, interleaved:\n", self.rounds)?;
+        writeln!(f, "Medians of {} rounds, interleaved, {}:\n", self.rounds, self.layout)?;
         writeln!(f, "| | {} |", self.names.join(" | "))?;
         writeln!(f, "| --- |{}", " ---: |".repeat(self.names.len()))?;
         for (what, cells) in &self.rows {
@@ -84,12 +87,16 @@ impl fmt::Display for Table {
             }
             writeln!(f)?;
         }
-        let Some(own) = self.own else { return Ok(()) };
-        let (floor, times) = (self.floor * 1e3, own / self.floor);
+        writeln!(f)?;
+        for Unfit { name, refusal } in &self.unfit {
+            writeln!(f, "Not compared, since it did not run: {name} (`{refusal}`).\n")?;
+        }
+        let Some((own, floor)) = self.own.zip(self.floor) else { return Ok(()) };
+        let (floor, times) = (floor * 1e3, own / floor);
         writeln!(
             f,
-            "\nThe same calls of the kernel that `run` makes, by a program in C that does nothing else \
-             (`floor.c`): {floor:.1} ms, so that `run` takes {times:.1} times what it has to."
+            "The same calls of the kernel that `run` makes, by a program in C that does nothing else \
+             (`floor.c`): {floor:.1} ms, so that `run` takes {times:.1} times what it has to.\n"
         )
     }
 }
