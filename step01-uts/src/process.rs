@@ -4,13 +4,22 @@
 
 use std::{
     ffi::{CString, OsString},
-    os::unix::{ffi::OsStrExt, fs::PermissionsExt},
+    os::{
+        fd::AsRawFd,
+        unix::{ffi::OsStrExt, fs::PermissionsExt},
+    },
     path::{Path, PathBuf},
 };
 
 use nix::{
+    dir::{Dir, Entry},
     errno::Errno,
-    unistd::{AccessFlags, access, chdir, execve},
+    fcntl::{AtFlags, OFlag},
+    sys::{
+        stat::{Mode, fstat, fstatat},
+        statfs::{PROC_SUPER_MAGIC, fstatfs},
+    },
+    unistd::{AccessFlags, access, chdir, execve, pipe2},
 };
 
 use crate::{Explain, Failure, sh};
@@ -142,26 +151,49 @@ fn close_doors(preserve: u32) -> Result<(), Failure> {
         unsafe { libc::syscall(libc::SYS_close_range, first, last, libc::CLOSE_RANGE_CLOEXEC) };
     match Errno::result(result).map(drop) {
         // A filter of system calls that is older than the call, which came with Linux 5.9.
-        Err(Errno::EPERM | Errno::ENOSYS) => close_one_by_one(first),
+        Err(Errno::EPERM | Errno::ENOSYS) => close_one_by_one(first, listed()),
         marked => marked,
     }
     .map_err(|errno| Failure::new(125, format!("exec: marking descriptors to be closed: {errno}")))
 }
 // ANCHOR_END: close-doors
 
-/// The same with a call that every filter allows. Numbers may be above the limit of open files, if that
-/// was greater once, but hardly above the kernel's own bound for it (`fs.nr_open`).
-fn close_one_by_one(first: u32) -> nix::Result<()> {
+/// The same with calls that every filter allows: for those that are listed, or else for every number
+/// there can be. Numbers may be above the limit of open files, if that was greater once, but hardly above
+/// the kernel's own bound for it (`fs.nr_open`).
+fn close_one_by_one(first: u32, listed: nix::Result<Vec<i32>>) -> nix::Result<()> {
     const NR_OPEN: i32 = 1 << 20;
-    for fd in first.cast_signed()..NR_OPEN {
-        // SAFETY: two numbers; a descriptor that is not open is an error.
-        let marked = unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
-        match Errno::result(marked) {
-            Err(Errno::EBADF) | Ok(_) => {}
-            Err(errno) => return Err(errno),
-        }
+    let first = first.cast_signed();
+    match listed {
+        Ok(listed) => listed.into_iter().filter(|fd| *fd >= first).try_for_each(mark),
+        Err(_) => (first..NR_OPEN).try_for_each(mark),
     }
-    Ok(())
+}
+
+/// The descriptors that are open here, as procfs has them. Who owns the root file system may have laid
+/// another process's over them, or anything else: in that nobody finds the pipe that this one has just
+/// made.
+fn listed() -> nix::Result<Vec<i32>> {
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let mut dir = Dir::open("/proc/self/fd", flags, Mode::empty())?;
+    let (pipe, _other_end) = pipe2(OFlag::O_CLOEXEC)?;
+    let seen = fstatat(&dir, pipe.as_raw_fd().to_string().as_str(), AtFlags::empty())?;
+    let made = fstat(&pipe)?;
+    let ours = (seen.st_dev, seen.st_ino) == (made.st_dev, made.st_ino);
+    if !ours || fstatfs(&dir)?.filesystem_type() != PROC_SUPER_MAGIC {
+        return Err(Errno::ESTALE);
+    }
+    let number = |entry: Entry| entry.file_name().to_str().ok()?.parse().ok();
+    dir.iter().filter_map(|entry| entry.map(number).transpose()).collect()
+}
+
+fn mark(fd: i32) -> nix::Result<()> {
+    // SAFETY: two numbers; a descriptor that is not open is an error.
+    let marked = unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
+    match Errno::result(marked) {
+        Err(Errno::EBADF) | Ok(_) => Ok(()),
+        Err(errno) => Err(errno),
+    }
 }
 
 /// Directories may be "executed" too: entered.
@@ -206,4 +238,37 @@ fn c_string(bytes: Vec<u8>) -> Result<CString, Failure> {
         let text = String::from_utf8_lossy(&e.into_vec()).replace('\0', "\\0");
         Failure::new(125, format!("exec: {text:?} holds a zero byte"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use super::*;
+
+    fn is_marked(fd: i32) -> bool {
+        // SAFETY: no more than a question about a number.
+        unsafe { libc::fcntl(fd, libc::F_GETFD) & libc::FD_CLOEXEC != 0 }
+    }
+
+    #[test]
+    fn all_from_the_first_on_are_marked_listed_or_not() {
+        let open = || File::open("/dev/null").expect("it is everywhere");
+        for told in [listed as fn() -> _, || Err(Errno::ENOENT)] {
+            let (mut before, mut after) = (open(), open());
+            if before.as_raw_fd() > after.as_raw_fd() {
+                (before, after) = (after, before);
+            }
+            for file in [&before, &after] {
+                // SAFETY: both are open.
+                unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETFD, 0) };
+            }
+            let first = after.as_raw_fd().cast_unsigned();
+            close_one_by_one(first, told()).expect("there is nothing to it");
+            assert_eq!(
+                (is_marked(before.as_raw_fd()), is_marked(after.as_raw_fd())),
+                (false, true)
+            );
+        }
+    }
 }
