@@ -11,6 +11,7 @@ use crate::{
     layers::{
         affinity::Affinity,
         habits::Habits,
+        intel_rdt::Resctrl,
         join::{Join, below},
         session::Session,
         terminal::Terminal,
@@ -89,6 +90,11 @@ impl Exec {
         if let Some(affinity) = &self.process.exec_cpu_affinity {
             made.stack.top(Affinity::new(affinity)?);
         }
+        let config = target.config()?;
+        let linux = config.linux.clone().unwrap_or_default();
+        if let Some(rdt) = &linux.intel_rdt {
+            made.stack.top(Resctrl::joined(rdt, &target.record.id)?);
+        }
         let mut join = Join::new(target.record.pid, pidfd);
         join.below = self.cgroup.iter().map(|text| below(text)).collect::<Result<_>>()?;
         made.stack.top(join);
@@ -98,8 +104,6 @@ impl Exec {
         } else {
             made.stack.top(Session);
         }
-        let config = target.config()?;
-        let linux = config.linux.clone().unwrap_or_default();
         let no_new_privs = self.process.no_new_privileges;
         let seccomp = filter::layer(&config, &target.record, no_new_privs, target.status()?);
         made.stack.top(Habits {

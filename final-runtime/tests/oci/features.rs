@@ -115,6 +115,7 @@ pub fn version_1_3_is_told_in_full(sandbox: &Sandbox) -> Result<()> {
         "apparmor/enabled",
         "selinux/enabled",
         "intelRdt/enabled",
+        "intelRdt/monitoring",
         "mountExtensions/idmap/enabled",
         "netDevices/enabled",
     ] {

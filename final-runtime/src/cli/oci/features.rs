@@ -49,7 +49,7 @@ fn linux() -> Value {
         "seccomp": seccomp(),
         "apparmor": { "enabled": true },
         "selinux": { "enabled": true },
-        "intelRdt": { "enabled": true, "schemata": true, "monitoring": false },
+        "intelRdt": { "enabled": true, "schemata": true, "monitoring": true },
         "memoryPolicy": {
             "modes": names::<MemoryPolicyMode>(), "flags": names::<MemoryPolicyFlag>()
         },
