@@ -5,7 +5,8 @@
 //! the very file on the host: root would write its own code there, which the host's root executes
 //! next (CVE-2019-5736). So what runs containers is not that file, but the same through a mount of
 //! its own that is read-only, is in no mount namespace, and cannot be changed by anyone. For one who
-//! may not make mounts it is a copy in memory that is sealed. See open_tree(2), mount_setattr(2),
+//! may not make mounts it is a copy in memory that is sealed. The mount is as a rule made in the
+//! program's first instructions (`early_start.rs`), and here only looked at. See open_tree(2), mount_setattr(2),
 //! memfd_create(2), F_ADD_SEALS(2const), execveat(2).
 
 use std::{
