@@ -1,7 +1,9 @@
 //! Which worker takes which exercise.
 //!
 //! A worker builds a step's tests once, so it should stay with a step. Each has its stretch of the
-//! course; when it is through it helps from the end of the longest that is left.
+//! course, which begins with its last step, since that is made of all before it and takes longest to
+//! build. When a worker is through it helps from the end of the longest stretch that is left: there
+//! are the steps that it has soon built too.
 
 use std::{
     collections::VecDeque,
@@ -20,6 +22,7 @@ pub struct Queue<'a>(Mutex<Vec<VecDeque<Work<'a>>>>);
 impl<'a> Queue<'a> {
     /// All of it, for so many workers.
     pub fn new(mut work: Vec<Work<'a>>, workers: usize) -> Self {
+        work.reverse();
         let length = work.len().div_ceil(workers).max(1);
         let mut stretches: Vec<VecDeque<_>> = Vec::new();
         while !work.is_empty() {
