@@ -9,6 +9,7 @@ use std::{
     cell::OnceCell,
     ffi::OsString,
     fs,
+    iter::successors,
     os::unix::ffi::OsStringExt,
     path::{Path, PathBuf},
 };
@@ -131,7 +132,9 @@ impl Hierarchy {
 ///
 /// The controllers of v2 are in neither; they are left empty.
 pub fn parse(mountinfo: &str, cgroup: &str) -> Vec<Hierarchy> {
-    let mounts: Vec<Mount> = mountinfo.lines().filter_map(Mount::parse).collect();
+    let places: Vec<Place> = mountinfo.lines().filter_map(Place::parse).collect();
+    let seen = |line: &&str| Place::parse(line).is_none_or(|place| !place.is_covered(&places));
+    let mounts: Vec<Mount> = mountinfo.lines().filter(seen).filter_map(Mount::parse).collect();
     cgroup.lines().filter_map(|line| hierarchy(line, &mounts)).collect()
 }
 
@@ -150,6 +153,35 @@ fn hierarchy(line: &str, mounts: &[Mount]) -> Option<Hierarchy> {
     let mount = mounts.iter().filter(of_this).min_by_key(rank)?;
     let controllers = controllers.into_iter().map(String::from).collect();
     Some(Hierarchy::new(version, controllers, mount.point.clone(), mount.find(path)))
+}
+
+/// Where a mount is, and what it is on.
+struct Place<'a> {
+    id: &'a str,
+    parent: &'a str,
+    point: &'a str,
+}
+
+impl<'a> Place<'a> {
+    /// `ID PARENT MAJOR:MINOR ROOT POINT …`
+    fn parse(line: &'a str) -> Option<Self> {
+        let mut fields = line.split(' ');
+        let (id, parent, point) = (fields.next()?, fields.next()?, fields.nth(2)?);
+        Some(Self { id, parent, point })
+    }
+
+    /// Whether another mount hides it, at the same place or at a directory on the way: then it is not
+    /// on that one, as it is on all others that are there.
+    fn is_covered(&self, all: &[Self]) -> bool {
+        let on_the_way = |other: &&Self| match self.point.strip_prefix(other.point) {
+            Some(rest) => rest.is_empty() || rest.starts_with('/') || other.point == "/",
+            None => false,
+        };
+        let way: Vec<_> = all.iter().filter(on_the_way).collect();
+        let below = |one: &&Self| way.iter().copied().find(|other| other.id == one.parent);
+        let stack = successors(Some(self), |one| below(one).filter(|below| below.id != one.id));
+        stack.count() < way.len()
+    }
 }
 
 /// What a line of mountinfo says of a cgroup file system.

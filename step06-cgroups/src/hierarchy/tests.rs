@@ -111,6 +111,24 @@ fn summary(mountinfo: &str, cgroup: &str) -> Vec<String> {
     "11:memory:/a:b",
     &[r"V1 memory /mnt/my groups\x /mnt/my groups\x/a:b"]
 )]
+#[case::what_is_covered_by_another_mount(
+    "\
+17 1 254:0 / / rw - ext4 /dev/vda rw
+24 17 0:20 / /sys/fs/cgroup rw - tmpfs tmpfs rw
+29 24 0:26 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
+41 24 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw
+50 24 0:38 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw",
+    "4:memory:/a\n0::/b",
+    &["V2  /sys/fs/cgroup /sys/fs/cgroup/b"]
+)]
+#[case::one_on_a_mount_that_was_moved_over_the_root_later(
+    "\
+20 30 0:23 / /sys rw - sysfs sysfs rw
+29 20 0:26 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
+30 1 254:0 / / rw - ext4 /dev/vda rw",
+    "4:memory:/a",
+    &["V1 memory /sys/fs/cgroup/memory /sys/fs/cgroup/memory/a"]
+)]
 #[case::no_cgroups_at_all("25 30 0:23 / /sys rw - sysfs sysfs rw", "", &[])]
 #[case::lines_that_make_no_sense("- cgroup\n1 - cgroup2", "0\n1:\n::", &[])]
 fn a_machine(#[case] mountinfo: &str, #[case] cgroup: &str, #[case] expected: &[&str]) {
