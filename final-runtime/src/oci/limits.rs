@@ -200,6 +200,10 @@ fn named(resources: &Resources) -> Result<Vec<Box<dyn Controller>>> {
         all.entry(("memory", Version::V1)).or_default().extend(v1.iter().map(texts));
         all.entry(("memory", Version::V2)).or_default().extend(v2.iter().map(texts));
     }
+    if let Some(limit) = memory.kernel_tcp.filter(|limit| *limit != 0) {
+        let one = ("memory.kmem.tcp.limit_in_bytes".to_string(), limit.to_string());
+        all.entry(("memory", Version::V1)).or_default().push(one);
+    }
     let cpu = resources.cpu.clone().unwrap_or_default();
     for (file, value) in [
         ("cpu.rt_period_us", cpu.realtime_period.map(|number| number.to_string())),

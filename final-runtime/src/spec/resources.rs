@@ -73,7 +73,7 @@ pub struct Memory {
     /// Obsolete, and ignored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kernel: Option<i64>,
-    /// Obsolete: memory of TCP.
+    /// Memory of TCP's buffers; of cgroup v1.
     #[serde(rename = "kernelTCP", skip_serializing_if = "Option::is_none")]
     pub kernel_tcp: Option<i64>,
     /// 0 to 100.

@@ -26,7 +26,9 @@ fn file(bundle: &Bundle, controller: &str, file: &str) -> Result<String> {
 
 pub fn a_container_is_held_to_its_resources(sandbox: &Sandbox) -> Result<()> {
     let resources = json!({
-        "memory": { "limit": 64 << 20, "reservation": 32 << 20, "swappiness": 7 },
+        "memory": {
+            "limit": 64 << 20, "reservation": 32 << 20, "kernelTCP": 16 << 20, "swappiness": 7,
+        },
         "cpu": { "shares": 512, "quota": 50_000, "period": 100_000, "cpus": "0", "mems": "0" },
         "pids": { "limit": 77 },
     });
@@ -35,6 +37,7 @@ pub fn a_container_is_held_to_its_resources(sandbox: &Sandbox) -> Result<()> {
     for (controller, name, wanted) in [
         ("memory", "memory.limit_in_bytes", "67108864"),
         ("memory", "memory.soft_limit_in_bytes", "33554432"),
+        ("memory", "memory.kmem.tcp.limit_in_bytes", "16777216"),
         ("memory", "memory.swappiness", "7"),
         ("cpu", "cpu.shares", "512"),
         ("cpu", "cpu.cfs_quota_us", "50000"),
@@ -169,6 +172,17 @@ pub fn resources_change_by_update(sandbox: &Sandbox) -> Result<()> {
     expect::equal("pids.max", &file(&bundle, "pids", "pids.max")?, "max", READ)?;
     let limit = file(&bundle, "memory", "memory.limit_in_bytes")?;
     expect::equal("the memory", &limit, "67108864", READ)?;
+    let flags =
+        ["--memory", "32M", "--pids-limit", "44", "--cpu-share", "512", "--cpu-quota", "-1"];
+    bundle.verb(&["update"]).args(flags).arg(&bundle.id).output()?.success()?;
+    for (controller, name, wanted) in [
+        ("memory", "memory.limit_in_bytes", "33554432"),
+        ("pids", "pids.max", "44"),
+        ("cpu", "cpu.shares", "512"),
+        ("cpu", "cpu.cfs_quota_us", "-1"),
+    ] {
+        expect::equal(name, &file(&bundle, controller, name)?, wanted, READ)?;
+    }
     bundle.delete()
 }
 

@@ -89,6 +89,11 @@ impl Global {
         Root::new(self.root.clone().unwrap_or_else(default_root))
     }
 
+    /// Whether there are flags that engines give to an OCI runtime, and nobody to an engine.
+    fn is_an_engines(&self) -> bool {
+        self.log.is_some() || self.systemd_cgroup
+    }
+
     fn container(&self, id: &str) -> Result<Container> {
         Container::find(&self.root(), id)
     }
@@ -150,6 +155,13 @@ fn print(value: &serde_json::Value) -> Result<u8> {
 const WITH_VALUE: [&str; 6] =
     ["--root", "--log", "--log-format", "--rootless", "--storage-driver", "--storage-opt"];
 
+/// What is given with a flag, as one word or as two.
+fn value_of<'a>(flag: &str, args: &'a [OsString]) -> Option<&'a OsStr> {
+    let two = args.windows(2).find(|two| two[0] == flag).map(|two| two[1].as_os_str());
+    let one = |word: &'a OsString| word.to_str()?.strip_prefix(flag)?.strip_prefix('=');
+    two.or_else(|| args.iter().find_map(one).map(OsStr::new))
+}
+
 /// The first word that is neither a flag nor the value of one.
 fn verb(args: &[OsString]) -> Option<&OsStr> {
     let mut words = args.iter().skip(1);
@@ -177,6 +189,19 @@ const OWN: [&str; 11] = [
     "checkpoint",
     "restore",
 ];
+
+/// Verbs of both command lines, with no words behind them that mean nothing to them.
+const OF_BOTH: [&str; 4] = ["kill", "pause", "ps", "update"];
+
+/// Whether words that are wrong were meant for this command line: because of the verb, or because they
+/// name a container that it knows.
+fn is_meant(args: &[OsString]) -> bool {
+    let is_one = |of: &[&str]| of.iter().any(|known| verb(args) == Some(known.as_ref()));
+    let root = || Root::new(value_of("--root", args).map_or_else(default_root, PathBuf::from));
+    let names_one =
+        |root: Root| args.iter().any(|word| word.to_str().is_some_and(|word| root.has(word)));
+    is_one(&OWN) || is_one(&OF_BOTH) && names_one(root())
+}
 
 /// Describes the arguments of a verb to clap.
 type Describe = fn(Command) -> Command;
@@ -209,10 +234,10 @@ impl Cli {
         let cli = Self::of_one_verb(args).map_or_else(|| Self::try_parse_from(args), Ok);
         match &cli {
             // Which verb it was is not told by an error.
-            Err(_) => OWN.iter().any(|own| verb(args) == Some(own.as_ref())).then_some(cli),
+            Err(_) => is_meant(args).then_some(cli),
             Ok(Self { verb: Verb::Run(run), .. }) => run.names_a_bundle().then_some(cli),
             Ok(Self { verb, global }) => match verb.of_both() {
-                Some(id) => global.root().has(id).then_some(cli),
+                Some(id) => (global.is_an_engines() || global.root().has(id)).then_some(cli),
                 None => Some(cli),
             },
         }
@@ -250,6 +275,10 @@ impl Cli {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use conformance::TempDir;
+
     use super::*;
 
     /// Whether these words are meant for this command line, and whether they are right.
@@ -269,6 +298,24 @@ mod tests {
         assert_eq!(of("final-runtime --root /none exec one list"), None);
         assert_eq!(of("final-runtime --storage-driver start images"), None);
         assert_eq!(of("final-runtime --help"), None);
+    }
+
+    #[test]
+    fn of_verbs_that_both_have_the_container_says_it_or_the_flags() {
+        let temp = TempDir::new("oci-root").expect("a directory");
+        fs::create_dir(temp.path().join("one")).expect("a directory");
+        fs::write(temp.path().join("one/record.json"), "").expect("a file");
+        let root = temp.path().display();
+        assert_eq!(of(&format!("final-runtime --root {root} kill one 9")), Some(true));
+        assert_eq!(of(&format!("final-runtime --root {root} kill one NOSUCH")), Some(false));
+        assert_eq!(of(&format!("final-runtime --root={root} ps --nosuch one")), Some(false));
+        assert_eq!(of(&format!("final-runtime --root {root} kill two NOSUCH")), None);
+        assert_eq!(of(&format!("final-runtime --root {root} kill two 9")), None);
+        assert_eq!(of(&format!("final-runtime --root {root} --log /l kill two 9")), Some(true));
+        assert_eq!(
+            of(&format!("final-runtime --root {root} --systemd-cgroup pause two")),
+            Some(true)
+        );
     }
 
     #[test]
