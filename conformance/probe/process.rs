@@ -87,7 +87,13 @@ fn trap() -> Result<ExitCode> {
         set.0[0] &= !(1 << (17 - 1)); // SIGCHLD
         sys::sigprocmask(0, &raw const set, std::ptr::null_mut());
         say("ready");
-        sys::sigwaitinfo(&raw const set, std::ptr::null_mut())
+        // Who was frozen in the meantime is woken without a signal (EINTR).
+        loop {
+            match sys::sigwaitinfo(&raw const set, std::ptr::null_mut()) {
+                -1 => {}
+                signal => break signal,
+            }
+        }
     };
     say(&format!("got {signal}"));
     Ok(ExitCode::from(u8::try_from(40 + signal).unwrap_or(40)))

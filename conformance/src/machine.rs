@@ -163,7 +163,7 @@ impl<'a> Machine<'a> {
         Ok(shown.stdout())
     }
 
-    /// The groups of its containers' scopes, as systemd calls them, without the `/` at the front.
+    /// The groups of all scopes but systemd's own, as systemd calls them, without the `/` at the front.
     pub fn scopes(&self) -> Vec<PathBuf> {
         let root = self.group("");
         let mut all = Vec::new();
@@ -273,7 +273,7 @@ fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> Result<T> {
 fn collect(dir: &Path, scopes: &mut Vec<PathBuf>) {
     for group in groups_in(dir) {
         let name = group.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        match name.starts_with("layers-") && name.ends_with(".scope") {
+        match name.ends_with(".scope") && name != "init.scope" {
             true => scopes.push(group),
             false => collect(&group, scopes),
         }

@@ -115,6 +115,10 @@ conformance::checkpoint! {
         [Root, Filesystem("overlay"), CgroupV2(""), Path(Machine::NEEDS)],
     a_scope_whose_runtime_is_killed_ends_too:
         [Root, Filesystem("overlay"), CgroupV2(""), Path(Machine::NEEDS)],
+    other_limits_are_systemds_too: [
+        Root, Filesystem("overlay"), CgroupV1("memory"), CgroupV1("pids"), CgroupV1("cpu"), CgroupV2(""),
+        Path(Machine::NEEDS),
+    ],
 
     // errors.rs
     what_cannot_be_is_told_in_one_line: [Filesystem("overlay")],

@@ -20,7 +20,8 @@ use crate::{
     CgroupManager, Controller, Door, Freezer, Group, GroupPath, Hierarchy, Place, Stats, Version,
     directory::{clear_abandoned, thaw_abandoned},
     enable,
-    scope::Scope,
+    scope::{Scope, scope_of},
+    systemd::Property,
     why_not::why_not,
 };
 
@@ -32,6 +33,10 @@ pub struct Cgroup {
     pub parent: Option<GroupPath>,
     /// Who makes it.
     pub manager: CgroupManager,
+    /// What its scope is called, if it is systemd.
+    pub unit: String,
+    /// What systemd is told of the scope besides the limits.
+    pub properties: Vec<Property>,
     /// What it is held to and asked about.
     pub controllers: Vec<Box<dyn Controller>>,
     /// Whether the container sees its own group as the root of all.
@@ -52,6 +57,8 @@ impl Cgroup {
             id: id.into(),
             parent,
             manager: CgroupManager::default(),
+            unit: scope_of(id),
+            properties: Vec::new(),
             controllers,
             namespace: true,
             recovers: true,
@@ -202,7 +209,7 @@ impl Layer for Cgroup {
 
     // ANCHOR: cgroup-hooks
     fn prepare(&mut self, explain: &Explain) -> Result<()> {
-        self.scope = self.manager.scope(explain, self.parent.as_ref(), &self.id)?;
+        self.scope = self.manager.scope(explain, self.parent.as_ref(), &self.unit)?;
         if self.scope.is_some() {
             // The rest has to wait: there is no scope without a process in it.
             return self.require(self.hierarchies()?, |_| true);
@@ -216,8 +223,10 @@ impl Layer for Cgroup {
 
     fn attach(&mut self, explain: &Explain, first: Pid) -> Result<()> {
         let Some(mut scope) = self.scope.take() else { return Ok(()) };
-        let limits = self.controllers.iter().flat_map(|one| one.properties()).collect();
-        let started = scope.start(explain, first, limits);
+        let limits = self.controllers.iter().flat_map(|one| one.properties(None));
+        let asked = limits.chain(self.properties.iter().cloned()).collect();
+        // Where groups go on without a runtime nobody reads what was used when all have left.
+        let started = scope.start(explain, first, asked, self.recovers);
         let added = started.and_then(|()| self.add_in_scope(explain, &scope, first));
         self.scope = Some(scope);
         added?;

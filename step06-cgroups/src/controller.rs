@@ -60,8 +60,9 @@ pub trait Controller {
     }
 
     /// The same for systemd: the properties of a unit that stand for the limits, as far as it has
-    /// any. They hold the scope around the container's group.
-    fn properties(&self) -> Vec<Property> {
+    /// any. They hold the scope around the container's group, whose files are `now` as they are; a
+    /// scope that is to come has none.
+    fn properties(&self, _now: Option<&Files>) -> Vec<Property> {
         Vec::new()
     }
 

@@ -221,6 +221,9 @@ fn burst_fits(burst: u64, quota: Option<u64>) -> Result<()> {
     }
 }
 
+/// systemd's number for what is to be as if nobody had said anything.
+const UNSET: u64 = u64::MAX;
+
 fn burst_file(version: Version) -> &'static str {
     match version {
         Version::V1 => "cpu.cfs_burst_us",
@@ -293,17 +296,24 @@ impl Controller for Cpu {
 
     /// Weights divide what groups have that are beside each other: in a scope, the scopes. It has
     /// no burst, so one who may have more for a while is not held by it.
-    fn properties(&self) -> Vec<Property> {
-        let bandwidth = self.bandwidth(Bandwidth::NONE).unwrap_or(Bandwidth::NONE);
-        let quota = bandwidth.quota.map(|quota| quota.saturating_mul(1_000_000) / bandwidth.period);
-        let idle = self.idle.filter(|idle| *idle).map(|_| 0);
+    fn properties(&self, now: Option<&Files>) -> Vec<Property> {
+        let before = now.and_then(|files| Bandwidth::read(files).ok()).unwrap_or(Bandwidth::NONE);
+        let bandwidth = self.bandwidth(before).unwrap_or(before);
+        let burst_now = |files: &Files| files.number(burst_file(files.version)).ok().flatten();
+        let burst = self.burst.or_else(|| burst_now(now?)).unwrap_or(0);
+        let part = |quota: u64| quota.saturating_mul(1_000_000) / bandwidth.period;
+        let quota = bandwidth.quota.filter(|_| burst == 0).map(part);
+        let of_quota = self.quota_flag().is_some() || self.period.or(self.burst).is_some();
+        let idle = self.idle.map(|idle| if idle { 0 } else { UNSET });
+        // What is not set is not set in a new scope either.
+        let asked = |number: &u64| now.is_some() || *number != UNSET;
         let properties = [
-            ("CPUQuotaPerSecUSec", quota.filter(|_| self.burst.unwrap_or(0) == 0)),
+            ("CPUQuotaPerSecUSec", of_quota.then(|| quota.unwrap_or(UNSET)).filter(asked)),
             ("CPUQuotaPeriodUSec", self.period),
-            ("CPUWeight", idle.or(self.weight).or(self.shares.map(weight))),
+            ("CPUWeight", self.weight.or(self.shares.map(weight)).or(idle).filter(asked)),
         ];
         let asked = properties.into_iter().filter_map(|(name, number)| Some((name, number?)));
-        asked.map(|(name, number)| (name, systemd::Setting::Number(number))).collect()
+        asked.map(|(name, number)| (name.into(), systemd::Setting::Number(number))).collect()
     }
 
     fn usage(&self, files: &Files) -> Result<Vec<Usage>> {

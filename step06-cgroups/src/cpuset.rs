@@ -22,6 +22,7 @@ use crate::{
     Controller, Files, Set, Setting, Usage, Value, Version,
     limits::{flag, only_in},
     setting,
+    systemd::{self, Property},
 };
 
 /// The controller, and what was asked for.
@@ -177,6 +178,13 @@ impl Controller for Cpuset {
         let above = files.above().read(&setting.file).ok().flatten()?;
         let why = || format!("the group above it has {}", above.trim());
         (errno == libc::EACCES && files.version == Version::V1).then(why)
+    }
+
+    fn properties(&self, _now: Option<&Files>) -> Vec<Property> {
+        let properties = [("AllowedCPUs", &self.cpus), ("AllowedMemoryNodes", &self.mems)];
+        let asked =
+            properties.into_iter().filter_map(|(name, set)| Some((name, set.as_ref()?.mask()?)));
+        asked.map(|(name, mask)| (name.into(), systemd::Setting::Bytes(mask))).collect()
     }
 
     fn usage(&self, files: &Files) -> Result<Vec<Usage>> {

@@ -149,8 +149,8 @@ impl Group {
     /// Holds the group to all that was asked of `controllers`. If the kernel refuses a part of it,
     /// the group is as it was before, as far as files can be put back.
     pub fn limit(&self, explain: &Explain, controllers: &[Box<dyn Controller>]) -> Result<()> {
+        self.check(controllers)?;
         let here = || controllers.iter().filter_map(|one| Some((one, self.files(one.as_ref())?)));
-        here().try_for_each(|(one, files)| one.check(files.version))?;
         let mut before = Vec::new();
         let limited = here().try_for_each(|(controller, files)| {
             let settings = controller.settings(files)?;
@@ -162,6 +162,13 @@ impl Group {
             before.iter().rev().for_each(|(files, old)| put_back(explain, files, old));
         }
         limited
+    }
+
+    /// Refuses what can be seen to be wrong before anything is written.
+    pub(crate) fn check(&self, controllers: &[Box<dyn Controller>]) -> Result<()> {
+        let version = |one: &dyn Controller| self.files(one).map(|files| files.version);
+        let check = |one: &dyn Controller| version(one).map_or(Ok(()), |it| one.check(it));
+        controllers.iter().map(Box::as_ref).try_for_each(check)
     }
 
     /// Opens what a process needs to join the group. To be done on the host: whether one may join

@@ -24,6 +24,7 @@ use crate::{
     disk::{self, OnDisk},
     limits::flag,
     size::size,
+    systemd::{self, Property},
 };
 
 /// The controller, and what was asked for.
@@ -288,6 +289,12 @@ impl Controller for Io {
         let disk = setting.value.split(' ').next().filter(|_| weight)?;
         let scheduler = scheduler_of(disk);
         Some(format!("the disk's scheduler takes no weights (BFQ does: echo bfq > {scheduler})"))
+    }
+
+    /// A weight counts against the groups beside it: in a scope, against the scopes.
+    fn properties(&self, _now: Option<&Files>) -> Vec<Property> {
+        let weight = |Weight(weight)| systemd::Setting::Number(u64::from(weight));
+        self.blkio_weight.map(|it| ("IOWeight".into(), weight(it))).into_iter().collect()
     }
 
     fn usage(&self, files: &Files) -> Result<Vec<Usage>> {

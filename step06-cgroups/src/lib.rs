@@ -98,6 +98,7 @@ pub use memory_limit::{MemoryLimit, SwapLimit};
 pub use net_cls::{ClassId, NetCls};
 pub use perf_event::PerfEvent;
 pub use pids::{Pids, PidsLimit};
+pub use scope::{Scope, scope_of};
 pub use set::Set;
 pub use setting::Setting;
 pub use size::size;

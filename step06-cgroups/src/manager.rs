@@ -44,7 +44,7 @@ impl CgroupManager {
         self,
         explain: &Explain,
         parent: Option<&GroupPath>,
-        id: &str,
+        unit: &str,
     ) -> Result<Option<Scope>> {
         let slice = match parent {
             None => Some(Whose::ours().default_slice()),
@@ -59,7 +59,7 @@ impl CgroupManager {
             format!("--cgroup-parent {parent}: systemd keeps scopes in slices: expected NAME.slice")
         })?;
         match Systemd::connect() {
-            Ok(_) => Ok(Some(Scope::new(id, slice.into()))),
+            Ok(_) => Ok(Some(Scope::new(unit, slice.into()))),
             Err(error) if auto => {
                 explain.say(format_args!("# not from systemd: {error:#}"));
                 Ok(None)

@@ -296,8 +296,9 @@ impl Controller for Memory {
     }
 
     /// What is kept for the group is kept from the groups beside it: in a scope, beside the scope.
-    fn properties(&self) -> Vec<Property> {
-        let swap = self.swap(None).ok().flatten().map(|swap| match swap {
+    fn properties(&self, now: Option<&Files>) -> Vec<Property> {
+        let limit = now.and_then(|files| bounded(files, "memory.max").ok().flatten());
+        let swap = self.swap(limit).ok().flatten().map(|swap| match swap {
             Swap::AtMost(bytes) => bytes,
             Swap::Any => u64::MAX,
         });
@@ -309,7 +310,7 @@ impl Controller for Memory {
             ("MemoryHigh", self.high.map(MemoryLimit::bytes)),
         ];
         let asked = properties.into_iter().filter_map(|(name, bytes)| Some((name, bytes?)));
-        asked.map(|(name, bytes)| (name, systemd::Setting::Number(bytes))).collect()
+        asked.map(|(name, bytes)| (name.into(), systemd::Setting::Number(bytes))).collect()
     }
 
     fn usage(&self, files: &Files) -> Result<Vec<Usage>> {

@@ -79,13 +79,14 @@ impl Controller for Pids {
         // ANCHOR_END: exercise-6-1
     }
 
-    /// Always one: a scope about which nothing is said gets a limit of systemd's own choice.
-    fn properties(&self) -> Vec<Property> {
+    /// For a new scope always one: if nothing is said it gets a limit of systemd's own choice.
+    fn properties(&self, now: Option<&Files>) -> Vec<Property> {
         let limit = match self.limit {
             Some(PidsLimit::AtMost(limit)) => limit.into(),
+            None if now.is_some() => return Vec::new(),
             Some(PidsLimit::Unlimited) | None => u64::MAX,
         };
-        vec![("TasksMax", systemd::Setting::Number(limit))]
+        vec![("TasksMax".into(), systemd::Setting::Number(limit))]
     }
 
     fn usage(&self, files: &Files) -> Result<Vec<Usage>> {

@@ -42,6 +42,18 @@ impl Set {
         Self(rest)
     }
 
+    /// As bits, which is how systemd is told of them: the first byte has the numbers 0 to 7, lowest
+    /// first. `None` if it has more than any kernel has CPUs.
+    pub fn mask(&self) -> Option<Vec<u8>> {
+        const MOST: usize = 8192;
+        let last = self.0.last().map_or(0, |range| *range.end() as usize);
+        let mut mask = (last < MOST).then(|| vec![0; last / 8 + 1])?;
+        for number in self.0.iter().cloned().flatten().map(|number| number as usize) {
+            mask[number / 8] |= 1 << (number % 8);
+        }
+        Some(mask)
+    }
+
     /// Whether nothing is in it.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -97,6 +109,16 @@ mod tests {
             "" => Set::default(),
             text => text.parse().expect(text),
         }
+    }
+
+    #[rstest]
+    #[case("0", Some(&[1][..]))]
+    #[case("1,7", Some(&[0b1000_0010][..]))]
+    #[case("0-3,9", Some(&[0b1111, 0b10][..]))]
+    #[case("16", Some(&[0, 0, 1][..]))]
+    #[case("0-4294967295", None)]
+    fn masks(#[case] text: &str, #[case] mask: Option<&[u8]>) {
+        assert_eq!(set(text).mask().as_deref(), mask);
     }
 
     #[rstest]

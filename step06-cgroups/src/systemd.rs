@@ -6,6 +6,7 @@
 //! there is no bus. See org.freedesktop.systemd1(5), sd_booted(3) and systemd's CGROUP_DELEGATION.
 
 use std::{
+    borrow::Cow,
     env, fs,
     path::{Path, PathBuf},
     time::Duration,
@@ -32,7 +33,7 @@ pub fn runs_the_host() -> bool {
 }
 
 /// A property of a unit: what it is called, and what it is to be.
-pub type Property = (&'static str, Setting);
+pub type Property = (Cow<'static, str>, Setting);
 
 /// One systemd: the machine's, or a user's own.
 #[derive(Debug)]
@@ -138,11 +139,24 @@ impl Systemd {
 
     /// The shell command for [`start`](Self::start).
     pub fn tell_start(&self, unit: &str, properties: &[Property]) -> String {
-        let properties: Vec<_> =
-            properties.iter().map(|(name, value)| format!("{name} {value}")).collect();
-        let (count, properties) = (properties.len(), properties.join(" "));
+        let (count, properties) = told(properties);
         let start = "StartTransientUnit 'ssa(sv)a(sa(sv))'";
         format!("{} {start} {unit} {MODE} {count} {properties} 0", self.busctl())
+    }
+
+    /// Gives a unit that is there other properties, until the machine is switched off.
+    pub fn set(&mut self, unit: &str, properties: &[Property], deadline: Deadline) -> Result<()> {
+        let mut body = Writer::default();
+        body.string(unit);
+        body.u32(1); // a Boolean: not for ever
+        body.properties(properties);
+        self.manager("SetUnitProperties", "sba(sv)", body, deadline).map(drop)
+    }
+
+    /// The shell command for [`set`](Self::set).
+    pub fn tell_set(&self, unit: &str, properties: &[Property]) -> String {
+        let (count, properties) = told(properties);
+        format!("{} SetUnitProperties 'sba(sv)' {unit} true {count} {properties}", self.busctl())
     }
 
     /// Asks for a unit to be stopped. The answer is the path of the job that does it.
@@ -217,15 +231,27 @@ fn transient(unit: &str, properties: &[Property]) -> Writer {
     let mut body = Writer::default();
     body.string(unit);
     body.string(MODE);
-    body.array(8, |out| {
-        for (name, value) in properties {
-            out.align(8);
-            out.string(name);
-            out.variant(value);
-        }
-    });
+    body.properties(properties);
     body.array(8, |_| {}); // no further units
     body
+}
+
+/// How many there are, and all of them as busctl(1) takes them.
+fn told(properties: &[Property]) -> (usize, String) {
+    let one = |(name, value): &Property| format!("{name} {value}");
+    (properties.len(), properties.iter().map(one).collect::<Vec<_>>().join(" "))
+}
+
+impl Writer {
+    fn properties(&mut self, properties: &[Property]) {
+        self.array(8, |out| {
+            for (name, value) in properties {
+                out.align(8);
+                out.string(name);
+                out.variant(value);
+            }
+        });
+    }
 }
 
 /// One that conflicts with what systemd is about to do is refused.
@@ -286,10 +312,10 @@ mod tests {
             \x04\0\0\0PIDs\0\x02au\0\0\0\0\x04\0\0\0\x91\0\0\0\
             \0\0\0\0\0\0\0\0";
         let properties = [
-            ("Description", Setting::Text("/usr/bin/true".into())),
-            ("TasksMax", Setting::Number(7)),
-            ("Delegate", Setting::Flag(true)),
-            ("PIDs", Setting::Numbers(vec![145])),
+            ("Description".into(), Setting::Text("/usr/bin/true".into())),
+            ("TasksMax".into(), Setting::Number(7)),
+            ("Delegate".into(), Setting::Flag(true)),
+            ("PIDs".into(), Setting::Numbers(vec![145])),
         ];
         let bytes = transient("v.scope", &properties).into_bytes();
         assert_eq!(bytes.escape_ascii().to_string(), sent.escape_ascii().to_string());

@@ -1,7 +1,7 @@
 //! `update`: holds containers that run to other limits.
 
 use anyhow::{Context, Result, ensure};
-use step07::{DeviceRule, Explain, Limits, Side};
+use step07::{DeviceRule, Explain, Limits, Scope, Side, scope_of};
 
 use super::each;
 use crate::{
@@ -43,7 +43,8 @@ impl Args {
             );
             let words = container.config.limits.clone().and(self.limits.words.clone());
             let explain = Explain::new(self.explain).at(Side::Host, "cgroup");
-            group.change(&explain, &with_rules(&self.limits.args, &words)?.changes())?;
+            let changes = with_rules(&self.limits.args, &words)?.changes();
+            Scope::around(&scope_of(&id), &group).change(&explain, &mut group, &changes)?;
             container.config.limits = words;
             Ok(())
         })

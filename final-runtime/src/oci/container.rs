@@ -50,7 +50,12 @@ impl Container {
         self.must_run("update")?;
         let explain = explain.at(Side::Host, "cgroup");
         let changes = limits::changes(resources)?;
-        self.record.group().limit(&explain, &changes).context("cgroup")
+        let mut group = self.record.group();
+        match self.record.scope() {
+            Some(scope) => scope.change(&explain, &mut group, &changes),
+            None => group.change(&explain, &changes),
+        }
+        .context("cgroup")
     }
 
     /// How it is at this moment.

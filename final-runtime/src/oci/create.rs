@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use nix::unistd::getuid;
-use step07::{Cgroup, Explain};
+use step07::{Cgroup, CgroupManager, Explain};
 
 use super::{
     console::Console,
@@ -109,6 +109,7 @@ pub fn make(root: &Root, id: &str, create: &Create) -> Result<Made> {
         birth: 0,
         keyring: !create.asked.no_new_keyring,
         groups: Vec::new(),
+        scope: None,
     };
     match try_make(&place, &mut record, &config, create, console.as_ref()) {
         Ok(container) => Ok(Made { place, record, config, container }),
@@ -132,9 +133,12 @@ fn try_make(
     let explain = Explain::new(create.explain);
     let mut container = stack::container(config, record, &create.asked, explain)?;
     stack::hold(&mut container, StartGate::new(place)?, config, record);
-    let cgroup = container.stack.get_mut::<Cgroup>();
-    let groups = cgroup.map(|cgroup| cgroup.places()).transpose().context("cgroup")?;
-    record.groups = groups.unwrap_or_default().into_iter().map(Into::into).collect();
+    if let Some(cgroup) = container.stack.get_mut::<Cgroup>() {
+        let places = cgroup.places().context("cgroup")?;
+        record.groups = places.into_iter().map(Into::into).collect();
+        let by_systemd = cgroup.manager == CgroupManager::Systemd;
+        record.scope = by_systemd.then(|| cgroup.unit.clone());
+    }
     record.save(&place.dir).context("state")?; // from here on a killed `create` leaves traces
     let pid = container.start()?.pid();
     if let (Some(console), Some(terminal)) = (console, container.stack.get_mut::<Terminal>()) {

@@ -4,7 +4,7 @@ use std::{os::fd::AsFd, path::Path, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use step07::{Explain, Group, signals::send};
+use step07::{Explain, Group, Scope, signals::send};
 
 use super::{
     container::Container,
@@ -87,7 +87,7 @@ fn end(container: &Container) -> Result<()> {
 /// Gives back the groups that the record in this directory tells of, if there is one.
 pub fn give_back(dir: &Path, explain: &Explain) -> Result<()> {
     match Record::load(dir) {
-        Ok(record) => remove_group(record.group(), explain),
+        Ok(record) => remove_group(record.group(), record.scope(), explain),
         Err(_) => Ok(()),
     }
 }
@@ -95,25 +95,33 @@ pub fn give_back(dir: &Path, explain: &Explain) -> Result<()> {
 fn clear_by_configuration(dir: &Path, id: &str, explain: &Explain) {
     let Ok(config) = load::<Config>(&dir.join("config.json")) else { return };
     let linux = config.linux.unwrap_or_default();
+    let scope = groups::made_by_systemd(&linux, id);
     if let Ok(groups) = groups::made(&linux, id) {
-        let _ = remove_group(groups, explain); // they may be somebody else's by now
+        let scope = scope.map(|unit| Scope::around(&unit, &groups));
+        let _ = remove_group(groups, scope, explain); // they may be somebody else's by now
     }
 }
 
-fn remove_group(mut group: Group, explain: &Explain) -> Result<()> {
+fn remove_group(group: Group, scope: Option<Scope>, explain: &Explain) -> Result<()> {
     let explain = explain.at(step07::Side::Host, "cgroup");
+    remove_own(group, &explain)?;
+    // It ends by itself too, but a moment later, and until then there is no other of its name.
+    scope.map_or(Ok(()), |mut scope| scope.stop(&explain)).context("cgroup")
+}
+
+fn remove_own(mut group: Group, explain: &Explain) -> Result<()> {
     // As a rule nobody is left, and to look for them takes longer than to try.
-    if group.remove_now(&explain).is_ok() {
+    if group.remove_now(explain).is_ok() {
         return Ok(());
     }
     if !group.processes().is_empty() {
-        group.kill(&explain).context("cgroup")?; // without a PID namespace nobody else did
+        group.kill(explain).context("cgroup")?; // without a PID namespace nobody else did
     }
-    group.remove(&explain).context("cgroup")
+    group.remove(explain).context("cgroup")
 }
 
 fn clear(place: Place, record: &Record, config: Option<&Config>, explain: &Explain) -> Result<()> {
-    remove_group(record.group(), explain)?;
+    remove_group(record.group(), record.scope(), explain)?;
     if let Some(rdt) = config.and_then(|config| config.linux.as_ref()?.intel_rdt.as_ref()) {
         intel_rdt::remove(rdt, &record.id);
     }

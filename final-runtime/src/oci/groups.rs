@@ -9,10 +9,11 @@ use anyhow::{Context, Result, bail};
 use step07::{
     Cgroup, CgroupManager, Group, GroupPath, Hierarchy, MountPoint, Source, Version,
     mount_api::Attributes,
+    scope_of,
     view::{self, names},
 };
 
-use super::limits;
+use super::{limits, mounts::add};
 use crate::spec::{Linux, Mount};
 
 /// The layer for a container's group.
@@ -22,9 +23,9 @@ pub fn layer(linux: &Linux, id: &str, systemd: bool) -> Result<Cgroup> {
     let controllers = limits::controllers(&resources)?;
     let mut cgroup = match systemd {
         true => {
-            let (slice, name) = scope(path, id)?;
-            let mut cgroup = Cgroup::new(&name, slice, controllers);
-            cgroup.manager = CgroupManager::Systemd;
+            let Scope { slice, unit, group } = scope(path, id)?;
+            let mut cgroup = Cgroup::new(&group, slice, controllers);
+            (cgroup.manager, cgroup.unit) = (CgroupManager::Systemd, unit);
             cgroup
         }
         false => {
@@ -36,6 +37,12 @@ pub fn layer(linux: &Linux, id: &str, systemd: bool) -> Result<Cgroup> {
     };
     cgroup.recovers = false;
     Ok(cgroup)
+}
+
+/// The scope that systemd would have made for a container with this configuration.
+pub fn made_by_systemd(linux: &Linux, id: &str) -> Option<String> {
+    let path = linux.cgroups_path.as_deref().filter(|path| path.contains(':'))?;
+    scope(path, id).ok().map(|scope| scope.unit)
 }
 
 /// The group that a container with this configuration is in, if one is there; but for systemd's.
@@ -60,17 +67,26 @@ fn plain(path: &str, id: &str) -> Result<(GroupPath, String)> {
     Ok((above, name.into()))
 }
 
-/// The slice, if one is named, and the scope's name.
-fn scope(path: &str, id: &str) -> Result<(Option<GroupPath>, String)> {
+/// What systemd makes.
+struct Scope {
+    /// Where, if that is said.
+    slice: Option<GroupPath>,
+    /// What it is called: as other runtimes would have it, since engines look for it by this name.
+    unit: String,
+    /// The container's own group in it.
+    group: String,
+}
+
+fn scope(path: &str, id: &str) -> Result<Scope> {
     let parts: Vec<_> = path.split(':').collect();
     let (slice, prefix, name) = match parts[..] {
-        [""] => return Ok((None, id.into())),
-        [slice, prefix, name] => (slice, prefix, name),
+        [""] => return Ok(Scope { slice: None, unit: scope_of(id), group: id.into() }),
+        [slice, prefix, name] if !name.is_empty() && !name.contains('/') => (slice, prefix, name),
         _ => bail!("cgroup: linux.cgroupsPath {path:?}: expected SLICE:PREFIX:NAME for systemd"),
     };
     let slice = Some(slice).filter(|slice| !slice.is_empty()).map(str::parse).transpose()?;
-    let name = if prefix.is_empty() { name.into() } else { format!("{prefix}-{name}") };
-    Ok((slice, name))
+    let group = if prefix.is_empty() { name.into() } else { format!("{prefix}-{name}") };
+    Ok(Scope { slice, unit: format!("{group}.scope"), group })
 }
 
 /// What a container finds at `/sys/fs/cgroup`, or wherever a mount of type `cgroup` is asked for: its
@@ -80,7 +96,6 @@ fn scope(path: &str, id: &str) -> Result<(Option<GroupPath>, String)> {
 pub fn mounts(mount: &Mount, cgroup: &Cgroup) -> Result<Vec<MountPoint>> {
     let all = cgroup.hierarchies().context("cgroup")?;
     let parent = cgroup.parent.clone().unwrap_or_default();
-    let options = mount.options.join(",");
     let point = |one: &Hierarchy, target: &Path| {
         let mut point = match (cgroup.manager, one.top()) {
             (CgroupManager::Cgroupfs, Some(top)) => bind(parent.of(&top, &cgroup.id), target),
@@ -91,7 +106,7 @@ pub fn mounts(mount: &Mount, cgroup: &Cgroup) -> Result<Vec<MountPoint>> {
             // Where systemd will have put it nobody knows yet.
             _ => view::mount(one, &target.to_string_lossy()),
         };
-        point.options(&options);
+        mount.options.iter().for_each(|option| add(&mut point, option));
         point
     };
     let target = mount.destination.as_path();

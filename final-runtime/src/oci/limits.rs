@@ -12,9 +12,10 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, Command, FromArgMatches};
 use step07::{
     Access, Controller, DeviceRule, Devices, Files, Hierarchy, Limits, Setting, Version, one_line,
-    step06::Kind,
+    step06::Kind, systemd::Property,
 };
 
+use super::properties;
 use crate::spec::{self, Resources, ThrottleDevice};
 
 /// What a new container is held to.
@@ -273,6 +274,15 @@ impl Controller for Named {
             bail!("{UNIFIED}: {file} is a file of cgroup {there}, and {} is in {here}", self.name);
         }
         Ok(())
+    }
+
+    fn properties(&self, _now: Option<&Files>) -> Vec<Property> {
+        match self.version {
+            Version::V1 => Vec::new(), // of which systemd has no words for these
+            Version::V2 => {
+                self.files.iter().flat_map(|(file, text)| properties::meant(file, text)).collect()
+            }
+        }
     }
 
     fn settings(&self, files: &Files) -> Result<Vec<Setting>> {

@@ -25,6 +25,7 @@
 //! | `capabilities.rs` | who its command is, and what that may do |
 //! | `mounts.rs` | its mounts |
 //! | `groups.rs` `limits.rs` | its control group, and what that holds it to |
+//! | `properties.rs` | what systemd is told of it besides |
 //! | `filter.rs` | its filter of system calls |
 //! | `namespaces.rs` | its namespaces, new or joined |
 //! | `home.rs` | where its user is at home |
@@ -48,6 +49,7 @@ mod limits;
 mod mounts;
 mod namespaces;
 mod place;
+mod properties;
 mod record;
 mod stack;
 mod start;

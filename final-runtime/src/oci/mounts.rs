@@ -117,7 +117,8 @@ fn may_mount() -> Result<bool> {
     Ok(CapSets::current()?.effective.has(Cap::SYS_ADMIN))
 }
 
-fn add(point: &mut MountPoint, option: &str) {
+/// One of the options of a mount.
+pub fn add(point: &mut MountPoint, option: &str) {
     if NOT_HERE.contains(&option) || WITHOUT_EFFECT.contains(&option) {
         return;
     }

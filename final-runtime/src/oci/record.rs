@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
-use step07::{Group, Place, Version};
+use step07::{Group, Place, Scope, Version};
 
 use crate::{
     lifecycle::record::{Keep, load, save},
@@ -32,6 +32,9 @@ pub struct Record {
     pub keyring: bool,
     /// Its group in each hierarchy.
     pub groups: Vec<GroupPlace>,
+    /// The scope that systemd has made around it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
 }
 // ANCHOR_END: oci-record
 
@@ -71,6 +74,11 @@ impl Record {
     /// Its group.
     pub fn group(&self) -> Group {
         Group::at(self.groups.iter().cloned().map(Into::into).collect())
+    }
+
+    /// The scope around it, if it is one of systemd's.
+    pub fn scope(&self) -> Option<Scope> {
+        self.scope.as_ref().map(|unit| Scope::around(unit, &self.group()))
     }
 }
 

@@ -32,7 +32,7 @@ use step07::{
 
 use super::{
     capabilities::capabilities, filter, gate::StartGate, groups, home, hooks, mounts, namespaces,
-    record::Record,
+    properties, record::Record,
 };
 use crate::{
     layers::{
@@ -90,6 +90,9 @@ pub fn container(
     }
     namespaces::join(stack, &linux);
     let mut cgroup = groups::layer(&linux, &record.id, asked.systemd_cgroup)?;
+    if asked.systemd_cgroup {
+        cgroup.properties = properties::of(&config.annotations)?;
+    }
     cgroup.namespace = linux.makes(NamespaceKind::Cgroup);
     let files = Files::new(config, &linux, record, &cgroup)?;
     stack.top(cgroup);
@@ -152,6 +155,7 @@ pub fn check_layers(config: &Config, bundle: &Path) -> Result<()> {
         birth: 0,
         keyring: true,
         groups: Vec::new(),
+        scope: None,
     };
     container(config, &record, &Asked::default(), Explain::new(false)).map(drop)
 }

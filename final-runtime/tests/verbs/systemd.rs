@@ -24,10 +24,19 @@ fn verb(machine: &Machine, sandbox: &Sandbox, args: &[&str]) -> Result<Outcome> 
 
 /// A container in the background, in a group that systemd has made.
 fn start(machine: &Machine, sandbox: &Sandbox, name: &str) -> Result<PathBuf> {
+    start_with(machine, sandbox, name, &[])
+}
+
+fn start_with(
+    machine: &Machine,
+    sandbox: &Sandbox,
+    name: &str,
+    limits: &[&str],
+) -> Result<PathBuf> {
     let probe = format!("{}:/probe:ro", sandbox.probe_path().display());
     let flags = ["run", "--detach", "--name", name, "--network", "none", "--volume", &probe];
     let how = ["--cgroup-manager", "systemd", "--init", "base", "/probe", "sleep", "60"];
-    let started = verb(machine, sandbox, &[&flags[..], &how].concat())?;
+    let started = verb(machine, sandbox, &[&flags[..], limits, &how].concat())?;
     let id = started.success()?.stdout().trim().to_string();
     let scope = machine.scopes().pop().context("there is no scope")?;
     expect::equal(
@@ -94,6 +103,31 @@ pub fn a_scope_whose_runtime_is_killed_ends_too(sandbox: &Sandbox) -> Result<()>
     expect::contains("ps", &list, "Exited (its runtime was killed)", "")?;
     verb(&machine, sandbox, &["rm", "a"])?.success()?;
     start(&machine, sandbox, "a")?;
+    verb(&machine, sandbox, &["rm", "--force", "a"])?.success()?;
+    Ok(())
+}
+
+/// Of version 1 no group may have more than the one above it, which is the scope's.
+pub fn other_limits_are_systemds_too(sandbox: &Sandbox) -> Result<()> {
+    let machine = Machine::boot(sandbox, Trees::Hybrid)?;
+    let limits = ["--memory=32m", "--pids-limit=20", "--cpus=0.5"];
+    let group = start_with(&machine, sandbox, "a", &limits)?;
+    let limits = ["--memory=64m", "--pids-limit=30", "--cpus=1"];
+    verb(&machine, sandbox, &[&["update"], &limits[..], &["a"]].concat())?.success()?;
+    machine.run("systemctl").arg("daemon-reload").output()?.success()?;
+    let group = group.strip_prefix(machine.group(""))?.to_owned();
+    let scope = group.parent().context("its scope")?.to_owned();
+    for (controller, file, own, around) in [
+        ("memory", "memory.limit_in_bytes", "67108864", "67108864"),
+        ("pids", "pids.max", "30", "31"), // one more is the keeper
+        ("cpu", "cpu.cfs_quota_us", "100000", "100000"),
+    ] {
+        for (dir, limit) in [(&group, own), (&scope, around)] {
+            let path = machine.group_v1(controller, dir)?.join(file);
+            let found = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+            expect::equal(file, &found.trim_end(), limit, "systemd.resource-control(5)")?;
+        }
+    }
     verb(&machine, sandbox, &["rm", "--force", "a"])?.success()?;
     Ok(())
 }

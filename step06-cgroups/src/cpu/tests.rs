@@ -205,7 +205,23 @@ fn usage(#[case] version: Version, #[case] files: &[(&str, &str)], #[case] expec
 #[case("--cpu-idle", "CPUWeight=0")]
 #[case("--cpu-idle=false", "")]
 fn of_a_scope(#[case] flags: &str, #[case] expected: &str) {
-    assert_eq!(numbers(asked(flags).cpu.properties()), expected);
+    assert_eq!(numbers(asked(flags).cpu.properties(None)), expected);
+}
+
+/// Of a group that has half of each period of 100 ms, and a burst.
+#[rstest]
+#[case("", 0, "")]
+#[case("--cpu-period 50000", 0, "CPUQuotaPerSecUSec=1000000 CPUQuotaPeriodUSec=50000")]
+#[case("--cpu-quota -1", 0, "CPUQuotaPerSecUSec=18446744073709551615")]
+#[case("--cpus 0.2", 0, "CPUQuotaPerSecUSec=200000")]
+#[case("--cpus 0.2", 10_000, "CPUQuotaPerSecUSec=18446744073709551615")]
+#[case("--cpus 0.2 --cpu-burst 0", 10_000, "CPUQuotaPerSecUSec=200000")]
+#[case("--cpu-burst 5000", 0, "CPUQuotaPerSecUSec=18446744073709551615")]
+#[case("--cpu-idle=false", 0, "CPUWeight=18446744073709551615")]
+#[case("--cpu-idle=false --cpu-shares 512", 0, "CPUWeight=59")]
+fn of_a_scope_that_is_there(#[case] flags: &str, #[case] burst: u64, #[case] expected: &str) {
+    let group = group(V2, "50000", 100_000, burst);
+    assert_eq!(numbers(asked(flags).cpu.properties(Some(&group.0))), expected);
 }
 
 #[test]

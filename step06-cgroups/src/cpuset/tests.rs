@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     Version::{V1, V2},
     files::fake::Fake,
-    limits::tests::asked,
+    limits::tests::{asked, numbers},
 };
 
 #[rstest]
@@ -96,4 +96,12 @@ fn what_the_group_above_lacks_is_named() {
     let why = |errno| Cpuset::default().why(&files, &setting, errno);
     assert_eq!(why(libc::EACCES).as_deref(), Some("the group above it has 0-1"));
     assert_eq!(why(libc::EBUSY), None);
+}
+
+#[rstest]
+#[case("--cpuset-cpus 0-2", "AllowedCPUs=Bytes([7])")]
+#[case("--cpuset-mems 1", "AllowedMemoryNodes=Bytes([2])")]
+#[case("", "")]
+fn of_a_scope(#[case] flags: &str, #[case] expected: &str) {
+    assert_eq!(numbers(asked(flags).cpuset.properties(None)), expected);
 }

@@ -12,8 +12,16 @@ pub enum Value {
     Flag(bool),
     /// `t`
     Number(u64),
+    /// `u`
+    Short(u32),
+    /// `x`
+    Signed(i64),
+    /// `i`
+    SignedShort(i32),
     /// `s`
     Text(String),
+    /// `as`
+    Texts(Vec<String>),
     /// `au`
     Numbers(Vec<u32>),
     /// `ay`
@@ -26,7 +34,11 @@ impl Value {
         match self {
             Self::Flag(_) => "b",
             Self::Number(_) => "t",
+            Self::Short(_) => "u",
+            Self::Signed(_) => "x",
+            Self::SignedShort(_) => "i",
             Self::Text(_) => "s",
+            Self::Texts(_) => "as",
             Self::Numbers(_) => "au",
             Self::Bytes(_) => "ay",
         }
@@ -40,7 +52,13 @@ impl fmt::Display for Value {
         match self {
             Self::Flag(flag) => write!(f, "{flag}"),
             Self::Number(number) => write!(f, "{number}"),
+            Self::Short(number) => write!(f, "{number}"),
+            Self::Signed(number) => write!(f, "{number}"),
+            Self::SignedShort(number) => write!(f, "{number}"),
             Self::Text(text) => f.write_str(&step05::sh([text])),
+            Self::Texts(texts) => {
+                list(f, &texts.iter().map(|text| step05::sh([text])).collect::<Vec<_>>())
+            }
             Self::Numbers(numbers) => list(f, numbers),
             Self::Bytes(bytes) => list(f, bytes),
         }
@@ -115,7 +133,11 @@ impl Writer {
         match value {
             Value::Flag(flag) => self.u32(u32::from(*flag)),
             Value::Number(number) => self.u64(*number),
+            Value::Short(number) => self.u32(*number),
+            Value::Signed(number) => self.u64(number.cast_unsigned()),
+            Value::SignedShort(number) => self.u32(number.cast_unsigned()),
             Value::Text(text) => self.string(text),
+            Value::Texts(all) => self.array(4, |out| all.iter().for_each(|one| out.string(one))),
             Value::Numbers(all) => self.array(4, |out| all.iter().for_each(|one| out.u32(*one))),
             Value::Bytes(bytes) => self.array(1, |out| out.0.extend(bytes)),
         }
@@ -209,6 +231,10 @@ mod tests {
     #[case(Value::Number(u64::MAX), "t 18446744073709551615")]
     #[case(Value::Text("system.slice".into()), "s system.slice")]
     #[case(Value::Text("a b".into()), "s 'a b'")]
+    #[case(Value::Short(7), "u 7")]
+    #[case(Value::Signed(-7), "x -7")]
+    #[case(Value::SignedShort(-7), "i -7")]
+    #[case(Value::Texts(vec!["a".into(), "b c".into()]), "as 2 a 'b c'")]
     #[case(Value::Numbers(vec![1, 2]), "au 2 1 2")]
     #[case(Value::Bytes(vec![255]), "ay 1 255")]
     fn values_are_told_as_busctl_takes_them(#[case] value: Value, #[case] told: &str) {

@@ -4,7 +4,10 @@ use rstest::rstest;
 use step05::Explain;
 
 use super::*;
-use crate::files::fake::Fake;
+use crate::{
+    files::fake::Fake,
+    limits::tests::{asked, numbers},
+};
 
 #[rstest]
 #[case(bytes, "/dev/a:1", Some(1))]
@@ -94,4 +97,11 @@ fn weights(#[case] text: &str, #[case] weight: u16) {
 fn no_weights(#[values("", "0", "9", "1001", "-10", "+10", "10.0", "default")] text: &str) {
     let error = text.parse::<Weight>().expect_err(text).to_string();
     assert_eq!(error, "expected 10 to 1000");
+}
+
+#[rstest]
+#[case("--blkio-weight 200", "IOWeight=200")]
+#[case("--blkio-weight-device /dev/a:200", "")]
+fn of_a_scope(#[case] flags: &str, #[case] expected: &str) {
+    assert_eq!(numbers(asked(flags).io.properties(None)), expected);
 }

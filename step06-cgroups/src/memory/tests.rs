@@ -190,7 +190,18 @@ fn each_flag_asks(#[case] flags: &str, #[case] flag: &str) {
 )]
 #[case("", "")]
 fn of_a_scope(#[case] flags: &str, #[case] expected: &str) {
-    assert_eq!(numbers(asked(flags).memory.properties()), expected);
+    assert_eq!(numbers(asked(flags).memory.properties(None)), expected);
+}
+
+/// Swap is what it was unless something is said of it.
+#[rstest]
+#[case("--memory 2m", "1048576\n", "MemoryMax=2097152")]
+#[case("--memory 2m", "max\n", "MemoryMax=2097152 MemorySwapMax=0")]
+#[case("--memory-swap 3m", "1048576\n", "MemorySwapMax=2097152")]
+#[case("", "1048576\n", "")]
+fn of_a_scope_that_is_there(#[case] flags: &str, #[case] now: &str, #[case] expected: &str) {
+    let group = Fake::new(V2, &[("memory.max", now)]);
+    assert_eq!(numbers(asked(flags).memory.properties(Some(&group.0))), expected);
 }
 
 #[rstest]
