@@ -1,11 +1,19 @@
 //! containerd, by its own client.
 
 use anyhow::{Context, Result};
-use conformance::{Sandbox, expect};
+use conformance::{Machine, Sandbox, expect};
 
-use crate::engine::{Engine, LIMIT, RUNTIME, clear, dir};
+use crate::engine::{Engine, LIMIT, RUNTIME, clear, dir, on};
 
 fn containerd(sandbox: &Sandbox) -> Result<Engine<'_>> {
+    containerd_on(sandbox, None)
+}
+
+/// The same on a machine that systemd runs.
+pub fn containerd_on<'a>(
+    sandbox: &'a Sandbox,
+    machine: Option<&'a Machine<'a>>,
+) -> Result<Engine<'a>> {
     let dir = dir(sandbox, "containerd")?;
     let path = |name: &str| dir.join(name).display().to_string();
     let (config, socket) = (path("config.toml"), path("socket"));
@@ -16,10 +24,11 @@ fn containerd(sandbox: &Sandbox) -> Result<Engine<'_>> {
         path("state")
     );
     std::fs::write(&config, text)?;
-    let daemon =
-        sandbox.run("/usr/bin/containerd").args(["--config", &config]).limit(LIMIT * 2).spawn()?;
+    let daemon = on(sandbox, machine, "/usr/bin/containerd".as_ref());
+    let daemon = daemon.args(["--config", &config]).limit(LIMIT * 2).spawn()?;
     let engine = Engine {
         sandbox,
+        machine,
         program: "/usr/bin/ctr".into(),
         // The namespace is the name of the group above.
         flags: vec!["--address".into(), socket, "--namespace".into(), sandbox.cgroup_parent()],
@@ -31,7 +40,12 @@ fn containerd(sandbox: &Sandbox) -> Result<Engine<'_>> {
 }
 
 /// `ctr run` of a root file system, without an image.
-fn run<'a>(rootfs: &'a str, more: &[&'a str], id: &'a str, command: &[&'a str]) -> Vec<&'a str> {
+pub fn run<'a>(
+    rootfs: &'a str,
+    more: &[&'a str],
+    id: &'a str,
+    command: &[&'a str],
+) -> Vec<&'a str> {
     let flags = ["run", "--rootfs", "--runc-binary", RUNTIME];
     [&flags[..], more, &[rootfs, id], command].concat()
 }

@@ -1,32 +1,37 @@
 //! Docker: a daemon, which has containerd for a daemon of its own.
 
 use anyhow::{Context, Result};
-use conformance::{Sandbox, expect};
+use conformance::{Machine, Sandbox, expect};
 
-use crate::engine::{Engine, IMAGE, LIMIT, LOOK, RUNTIME, archive, asked_for, clear, dir, looked};
+use crate::engine::{
+    Engine, IMAGE, LIMIT, LOOK, RUNTIME, archive, asked_for, clear, dir, looked, on,
+};
 
 /// Each container is to say that it wants this runtime and not Docker's own.
-const RUN: [&str; 3] = ["run", "--runtime=ours", "--network=none"];
+pub const RUN: [&str; 3] = ["run", "--runtime=ours", "--network=none"];
 
-/// `network` are flags for the daemon.
-fn docker_with<'a>(sandbox: &'a Sandbox, network: &[&str]) -> Result<Engine<'a>> {
+/// `flags` are the daemon's.
+pub fn docker_with<'a>(
+    sandbox: &'a Sandbox,
+    machine: Option<&'a Machine<'a>>,
+    flags: &[&str],
+) -> Result<Engine<'a>> {
     let dir = dir(sandbox, "docker")?;
     let path = |name: &str| dir.join(name).display().to_string();
     let socket = format!("unix://{}", path("socket"));
     let config = dir.join("daemon.json");
     std::fs::write(&config, "{}")?;
-    let daemon = sandbox
-        .run("/usr/sbin/dockerd")
+    let daemon = on(sandbox, machine, "/usr/sbin/dockerd".as_ref())
         .args(["--iptables=false", "--ip-masq=false", "--ip-forward=false", "--storage-driver=vfs"])
-        .args(network)
+        .args(flags)
         .args(["--config-file", &config.display().to_string(), "--host", &socket])
         .args(["--data-root", &path("data"), "--exec-root", &path("exec")])
         .args(["--pidfile", &path("pid"), "--add-runtime", &format!("ours={RUNTIME}")])
-        .args(["--cgroup-parent", &format!("/{}", sandbox.cgroup_parent())])
         .limit(LIMIT * 2)
         .spawn()?;
     let engine = Engine {
         sandbox,
+        machine,
         program: program("docker")?,
         flags: vec!["--host".into(), socket],
         env: Vec::new(),
@@ -38,8 +43,13 @@ fn docker_with<'a>(sandbox: &'a Sandbox, network: &[&str]) -> Result<Engine<'a>>
     Ok(engine)
 }
 
+/// The group above the containers'.
+fn parent(sandbox: &Sandbox) -> String {
+    format!("--cgroup-parent=/{}", sandbox.cgroup_parent())
+}
+
 fn docker(sandbox: &Sandbox) -> Result<Engine<'_>> {
-    docker_with(sandbox, &["--bridge=none"])
+    docker_with(sandbox, None, &["--bridge=none", &parent(sandbox)])
 }
 
 /// Debian's, or a newer one that somebody has put before it.
@@ -50,7 +60,7 @@ fn program(name: &str) -> Result<std::path::PathBuf> {
 }
 
 /// The daemon's containers end with it, and with the descriptors that it holds.
-fn stop(mut engine: Engine) -> Result<()> {
+pub fn stop(mut engine: Engine) -> Result<()> {
     engine.behind.clear();
     clear(engine.sandbox)
 }
@@ -115,7 +125,7 @@ pub fn docker_can_leave_a_container_in_the_hosts_network(sandbox: &Sandbox) -> R
 
 /// On the bridge of Docker's own, one container reaches another by its address.
 pub fn docker_s_containers_reach_each_other(sandbox: &Sandbox) -> Result<()> {
-    let engine = docker_with(sandbox, &["--fixed-cidr=172.17.0.0/24"])?;
+    let engine = docker_with(sandbox, None, &["--fixed-cidr=172.17.0.0/24", &parent(sandbox)])?;
     let run = ["run", "--runtime=ours"];
     let serve = ["--detach", "--name=one", IMAGE, "/bin/probe", "listen", "0.0.0.0:7000"];
     engine.says(&[&run[..], &serve].concat())?;

@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use conformance::{Outcome, Rootfs, Run, Running, Sandbox, expect};
+use conformance::{Machine, Outcome, Rootfs, Run, Running, Sandbox, expect};
 use serde_json::Value;
 
 /// The runtime that they are to drive.
@@ -70,6 +70,8 @@ pub const LIMIT: Duration = Duration::from_secs(120);
 pub struct Engine<'a> {
     /// Where it is.
     pub sandbox: &'a Sandbox,
+    /// The machine in it that it is on, if systemd is to run that.
+    pub machine: Option<&'a Machine<'a>>,
     /// The client.
     pub program: PathBuf,
     /// What each call begins with.
@@ -83,7 +85,8 @@ pub struct Engine<'a> {
 impl<'a> Engine<'a> {
     /// A call of the client.
     pub fn call(&self, args: &[&str]) -> Run<'a> {
-        let run = self.sandbox.run(&self.program).limit(LIMIT).args(&self.flags).args(args);
+        let run = on(self.sandbox, self.machine, &self.program);
+        let run = run.limit(LIMIT).args(&self.flags).args(args);
         self.env.iter().fold(run, |run, (name, value)| run.env(name, value))
     }
 
@@ -145,6 +148,14 @@ impl<'a> Engine<'a> {
     }
 }
 
+/// A program in the sandbox, or on the machine in it.
+pub fn on<'a>(sandbox: &'a Sandbox, machine: Option<&Machine<'a>>, program: &Path) -> Run<'a> {
+    match machine {
+        Some(machine) => machine.run(&program.display().to_string()),
+        None => sandbox.run(program),
+    }
+}
+
 /// A directory of an engine's own.
 pub fn dir(sandbox: &Sandbox, name: &str) -> Result<PathBuf> {
     let dir = sandbox.dir().join(name);
@@ -199,8 +210,14 @@ fn remove_groups(dir: &Path, name: &str, depth: usize) {
         below(dir).iter().for_each(|dir| remove(dir, below));
         let _ = fs::remove_dir(dir);
     }
+    // Another test's may be called the same and have one digit more.
+    let is_named = |found: &str| {
+        found.match_indices(name).any(|(at, _)| {
+            !found[at + name.len()..].starts_with(|next: char| next.is_ascii_digit())
+        })
+    };
     for found in below(dir) {
-        match found.file_name().is_some_and(|found| found.to_string_lossy().contains(name)) {
+        match found.file_name().is_some_and(|found| is_named(&found.to_string_lossy())) {
             true => remove(&found, &below),
             false if depth > 0 => remove_groups(&found, name, depth - 1),
             false => {}

@@ -1,7 +1,7 @@
 //! podman: no daemon; each container has a conmon, which is a parent to it.
 
 use anyhow::{Context, Result};
-use conformance::{Sandbox, expect};
+use conformance::{Machine, Sandbox, expect};
 
 use crate::engine::{Engine, IMAGE, LIMIT, LOOK, RUNTIME, archive, asked_for, clear, dir, looked};
 
@@ -11,9 +11,16 @@ default_ulimits = [\"nofile=256:256\", \"nproc=256:256\"]
 [engine]
 cgroup_manager = \"cgroupfs\"
 events_logger = \"none\"
+[network]
+network_backend = \"cni\"
 ";
 
-fn podman(sandbox: &Sandbox) -> Result<Engine<'_>> {
+pub fn podman(sandbox: &Sandbox) -> Result<Engine<'_>> {
+    podman_on(sandbox, None)
+}
+
+/// The same on a machine that systemd runs.
+pub fn podman_on<'a>(sandbox: &'a Sandbox, machine: Option<&'a Machine<'a>>) -> Result<Engine<'a>> {
     let dir = dir(sandbox, "podman")?;
     let config = dir.join("containers.conf");
     std::fs::write(&config, CONFIG)?;
@@ -31,6 +38,7 @@ fn podman(sandbox: &Sandbox) -> Result<Engine<'_>> {
     // ANCHOR_END: podman-flags
     let mut engine = Engine {
         sandbox,
+        machine,
         program: "/usr/bin/podman".into(),
         flags: flags.into_iter().flat_map(|(flag, value)| [flag.to_string(), value]).collect(),
         env: vec![("CONTAINERS_CONF".into(), config.display().to_string())],

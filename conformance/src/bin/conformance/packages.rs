@@ -14,13 +14,13 @@ use crate::{Kernel, qemu, table::Table, uml};
 /// Debian's packages of programs that tests use where they are. umoci to apache2-utils (htpasswd) make
 /// images and serve them as others do; uidmap has newuidmap, binutils objcopy for small programs in a
 /// virtual machine, systemd is run as a machine's own. The line with podman are engines that drive the
-/// runtime, and the last one is the book's reader.
+/// runtime, and what podman makes networks with, and the last one is the book's reader.
 #[rustfmt::skip]
 const TOOLS: &[&str] = &[
     "binutils", "btrfs-progs", "busybox-static", "dmsetup", "e2fsprogs", "hostname", "iproute2",
     "kmod", "mount", "nftables", "procps", "systemd", "uidmap", "xfsprogs",
     "umoci", "buildah", "skopeo", "mmdebstrap", "docker-registry", "apache2-utils",
-    "podman", "conmon", "containerd", "docker.io",
+    "podman", "conmon", "containernetworking-plugins", "iptables", "containerd", "docker.io",
     "chromium", "chromium-driver", "fonts-wqy-microhei",
 ];
 
