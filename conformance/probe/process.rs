@@ -78,13 +78,13 @@ fn show_args(args: &[OsString]) -> Result<ExitCode> {
 }
 
 /// `trap`: prints `ready`, waits for a signal, prints `got N` and exits with 40+N (or 40 if that
-/// is no exit code). News of children is left alone.
+/// is no exit code). News of children is left alone, and that it goes on after it was stopped.
 fn trap() -> Result<ExitCode> {
     let mut set = sys::SigSet([0; 16]);
     // SAFETY: the set lives through the calls, which ask for no further information.
     let signal = unsafe {
         sys::sigfillset(&raw mut set);
-        set.0[0] &= !(1 << (17 - 1)); // SIGCHLD
+        set.0[0] &= !(1 << (17 - 1) | 1 << (18 - 1)); // SIGCHLD, SIGCONT
         sys::sigprocmask(0, &raw const set, std::ptr::null_mut());
         say("ready");
         // Who was frozen in the meantime is woken without a signal (EINTR).

@@ -47,12 +47,13 @@ impl Reference {
         if self.registry != DOCKER {
             return self.name();
         }
-        let repository = self.repository.strip_prefix(OFFICIAL).unwrap_or(&self.repository);
-        // Without its first part it might read as a registry's address.
-        if is_registry(repository.split('/').next().unwrap_or_default(), repository.contains('/')) {
-            return self.repository.clone();
+        // Only a single name is an official one if nobody says so.
+        let official = self.repository.strip_prefix(OFFICIAL).filter(|name| !name.contains('/'));
+        let short = official.unwrap_or(&self.repository);
+        match is_registry(short.split('/').next().unwrap_or_default(), short.contains('/')) {
+            true => self.name(),
+            false => short.into(),
         }
-        repository.into()
     }
 
     /// As short as people say it.
@@ -219,6 +220,8 @@ mod tests {
     #[case("HOST/a", "HOST/a:latest", "HOST/a:latest")]
     #[case("a.b", "docker.io/library/a.b:latest", "a.b:latest")]
     #[case("a/b/c", "docker.io/a/b/c:latest", "a/b/c:latest")]
+    #[case("library/a/b", "docker.io/library/a/b:latest", "library/a/b:latest")]
+    #[case("docker.io/a.b/c", "docker.io/a.b/c:latest", "docker.io/a.b/c:latest")]
     #[case("library/a.b/c", "docker.io/library/a.b/c:latest", "library/a.b/c:latest")]
     #[case("a__b--c_d.e", "docker.io/library/a__b--c_d.e:latest", "a__b--c_d.e:latest")]
     #[case("a:5000", "docker.io/library/a:5000", "a:5000")]
