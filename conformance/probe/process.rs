@@ -20,7 +20,7 @@ pub fn run(verb: &str, args: &[OsString]) -> Option<Result<ExitCode>> {
         "sleep" => sleep_for(args),
         "echo" => echo(args),
         "show-args" => show_args(args),
-        "trap" => trap(),
+        "trap" => trap(args),
         "wait" => wait(),
         "count-signals" => count_signals(args),
         "orphans" => orphans(args),
@@ -77,14 +77,15 @@ fn show_args(args: &[OsString]) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// `trap`: prints `ready`, waits for a signal, prints `got N` and exits with 40+N (or 40 if that
-/// is no exit code). News of children is left alone, and that it goes on after it was stopped.
-fn trap() -> Result<ExitCode> {
+/// `trap [BUT]`: prints `ready`, waits for a signal, prints `got N` and exits with 40+N (or 40 if that
+/// is no exit code). News of children is left alone, and the signal BUT.
+fn trap(args: &[OsString]) -> Result<ExitCode> {
+    let but = if args.is_empty() { 17 } else { number(args, 0, "the signal")? };
     let mut set = sys::SigSet([0; 16]);
     // SAFETY: the set lives through the calls, which ask for no further information.
     let signal = unsafe {
         sys::sigfillset(&raw mut set);
-        set.0[0] &= !(1 << (17 - 1) | 1 << (18 - 1)); // SIGCHLD, SIGCONT
+        set.0[0] &= !(1 << (17 - 1) | 1 << (but - 1)); // SIGCHLD, and the other
         sys::sigprocmask(0, &raw const set, std::ptr::null_mut());
         say("ready");
         // Who was frozen in the meantime is woken without a signal (EINTR).

@@ -14,6 +14,9 @@ use crate::{
     podman::podman_on,
 };
 
+/// Ends by a signal, but for SIGCONT: systemd sends it together with what is to end a unit.
+const TRAP: [&str; 3] = ["/bin/probe", "trap", "18"];
+
 /// A scope: what it is called, and where its group is.
 struct Scope<'a> {
     machine: &'a Machine<'a>,
@@ -67,7 +70,7 @@ pub fn podman_has_a_scope_of_systemds(sandbox: &Sandbox) -> Result<()> {
     let mut engine = podman(sandbox, &machine)?;
     // podman asks for a limit of its own if nothing is said.
     let flags = ["--annotation=org.systemd.property.TimeoutStopSec=7", "--pids-limit=-1"];
-    let command = [IMAGE, "/bin/probe", "trap"];
+    let command = [&[IMAGE], &TRAP[..]].concat();
     let id = engine.leaves(&[&PODMAN_RUN[..], &flags, &command].concat())?;
     engine.until(&["logs", "one"], |text| text == "ready")?;
     let scope = Scope::find(&machine, &format!("libpod-{id}"))?;
@@ -133,7 +136,7 @@ pub fn docker_has_a_scope_of_systemds(sandbox: &Sandbox) -> Result<()> {
     let machine = Machine::boot(sandbox, Trees::Unified)?;
     let flags = ["--bridge=none", "--exec-opt=native.cgroupdriver=systemd"];
     let engine = docker_with(sandbox, Some(&machine), &flags)?;
-    let run = [&docker::RUN[..], &["--detach", "--name=one", IMAGE, "/bin/probe", "trap"]].concat();
+    let run = [&docker::RUN[..], &["--detach", "--name=one", IMAGE], &TRAP].concat();
     let id = engine.says(&run)?;
     engine.until(&["logs", "one"], |text| text == "ready")?;
     let scope = Scope::find(&machine, &format!("docker-{id}"))?;
