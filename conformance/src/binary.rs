@@ -4,11 +4,12 @@ use std::{
     collections::BTreeMap,
     env,
     path::PathBuf,
-    process::Command,
     sync::{Mutex, PoisonError},
 };
 
 use anyhow::{Context, Result, bail, ensure};
+
+use crate::cargo;
 
 /// The program of the package `name`, of the same profile as this one, which is beside it in the
 /// target directory. If it is not there yet, cargo is asked to build it.
@@ -32,12 +33,12 @@ fn locate(name: &str) -> Result<PathBuf> {
     if path.is_file() {
         return Ok(path);
     }
-    let Some(cargo) = env::var_os("CARGO") else {
+    if env::var_os("CARGO").is_none() {
         bail!("{} is missing: build it by `cargo build -p {name}`", path.display());
-    };
+    }
     let directory = profile.file_name().unwrap_or_default();
     let name_of_profile = if directory == "debug" { "dev".as_ref() } else { directory };
-    let status = Command::new(cargo)
+    let status = cargo()
         .args(["build", "--quiet", "-p", name])
         .arg("--profile")
         .arg(name_of_profile)

@@ -11,6 +11,7 @@
 //! | `outcome.rs` | how a program ended and what it said |
 //! | `process.rs` | processes as `/proc` shows them |
 //! | `binary.rs` | the programs of other packages |
+//! | `cargo.rs` | cargo, called by a program that it runs |
 //! | `disk.rs` | disks: loop devices |
 //! | `machine.rs` | a machine that systemd runs |
 //! | `rootfs.rs` | root file systems made from the probe |
@@ -35,6 +36,7 @@
 //! ```
 
 mod binary;
+mod cargo;
 pub mod checkpoint;
 mod disk;
 mod exercise;
@@ -50,6 +52,7 @@ mod temp;
 mod traces;
 
 pub use binary::binary;
+pub use cargo::cargo;
 pub use disk::Disk;
 pub use exercise::Exercise;
 pub use machine::{Machine, Trees};

@@ -7,9 +7,10 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use conformance::cargo;
 
 use crate::{
-    programs::{Programs, cargo},
+    programs::Programs,
     results::{self, Verdict},
     table::Table,
 };

@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use conformance::cargo;
 use serde_json::Value;
 
 /// One test program.
@@ -81,11 +82,6 @@ impl Programs {
         let path = |message: &Value| PathBuf::from(message["executable"].as_str().unwrap_or(""));
         Ok(Self { command, all, filter, tests, binaries: binaries.map(path).collect() })
     }
-}
-
-/// The cargo that runs this program.
-pub fn cargo() -> Command {
-    Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
 /// What no test runs in a virtual machine.

@@ -3,7 +3,6 @@
 
 use std::{
     collections::BTreeMap,
-    env,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -23,17 +22,10 @@ pub struct Built {
     pub tests: BTreeMap<String, PathBuf>,
 }
 
-/// The cargo that runs this program, to be run in a workspace.
+/// Cargo in a workspace.
 pub fn cargo(root: &Path) -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = conformance::cargo();
     command.current_dir(root).stdin(Stdio::null());
-    // What cargo set for this program is not for that one.
-    for (name, _) in env::vars_os() {
-        let name = name.to_string_lossy();
-        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
-            command.env_remove(&*name);
-        }
-    }
     command
 }
 
