@@ -50,7 +50,7 @@ pub fn what_cannot_be_updated_is_told_in_one_line(sandbox: &Sandbox) -> Result<(
         |args: &[&str]| verb(sandbox, &[&["update"], args].concat()).output()?.error_line(125);
     assert_snapshot!(refused(&["a"])?, @"final-runtime: update: no limit was given");
     assert_snapshot!(refused(&["-m", "4k", "a"])?, @r#"final-runtime: cgroup: --memory "4k": expected at least 512k, or nothing can start in it"#);
-    assert_snapshot!(refused(&["-m", "64m", "b"])?, @"final-runtime: update: container b: store: no such container: b");
+    assert_snapshot!(refused(&["-m", "64m", "x"])?, @"final-runtime: update: container x: store: no such container: x");
     said(sandbox, &["kill", "a"])?;
     while !said(sandbox, &["ps", "--quiet"])?.is_empty() {}
     assert_snapshot!(refused(&["-m", "64m", "a"])?, @"final-runtime: update: container a: container a is not running");
