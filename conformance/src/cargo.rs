@@ -10,7 +10,8 @@ pub fn cargo() -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     for (name, _) in env::vars_os() {
         let name = name.to_string_lossy();
-        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+        let set = name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+        if set || name == "OUT_DIR" {
             command.env_remove(&*name);
         }
     }
