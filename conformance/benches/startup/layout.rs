@@ -1,8 +1,8 @@
 //! Where the runtimes are compared: in a mount namespace of the benchmark's own, with either version of
-//! cgroups alone.
+//! cgroups alone. See mount_namespaces(7), cgroups(7), mount(2).
 
 use std::{
-    fmt, fs,
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -15,47 +15,26 @@ use step06::{Hierarchy, Version};
 
 const CGROUPS: &str = "/sys/fs/cgroup";
 
-/// Which cgroups there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Layout {
-    /// Those of version 1. crun refuses a machine that has controllers in both versions, so that of
-    /// version 2 is hidden.
-    First,
-    /// Version 2, which may have no controllers if they are all version 1's.
-    Second,
+/// The versions that this machine has.
+pub fn versions() -> Result<Vec<Version>> {
+    let all = Hierarchy::all()?;
+    let has = |version: &Version| all.iter().any(|one| one.version == *version);
+    Ok([Version::V1, Version::V2].into_iter().filter(has).collect())
 }
 
-impl fmt::Display for Layout {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(match self {
-            Self::First => "control groups of version 1",
-            Self::Second => "control groups of version 2",
-        })
-    }
-}
-
-impl Layout {
-    /// What can be had on this machine.
-    pub fn here() -> Result<Vec<Self>> {
-        let all = Hierarchy::all()?;
-        let has = |version| all.iter().any(|one| one.version == version);
-        let first = has(Version::V1).then_some(Self::First);
-        let second = has(Version::V2).then_some(Self::Second);
-        Ok(first.into_iter().chain(second).collect())
-    }
-
-    /// Has the runtimes find it. `dir` is for what that takes.
-    pub fn set_up(self, dir: &Path) -> Result<()> {
-        match self {
-            Self::First => hide_second(dir),
-            Self::Second => {
-                umount2(CGROUPS, MntFlags::MNT_DETACH).context("unmounting the other cgroups")?;
-                mount_new("cgroup2", Path::new(CGROUPS))
-            }
+/// Has the runtimes find that version alone. `dir` is for what that takes. Of version 2 there may be no
+/// controllers, if they are all version 1's.
+pub fn show(version: Version, dir: &Path) -> Result<()> {
+    match version {
+        Version::V1 => hide_second(dir),
+        Version::V2 => {
+            umount2(CGROUPS, MntFlags::MNT_DETACH).context("unmounting the other cgroups")?;
+            mount_new("cgroup2", Path::new(CGROUPS))
         }
     }
 }
 
+/// crun refuses a machine that has controllers in both versions.
 fn hide_second(dir: &Path) -> Result<()> {
     let file = Path::new(CGROUPS).join("unified/cgroup.controllers");
     if !file.exists() {

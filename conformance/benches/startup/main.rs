@@ -3,7 +3,7 @@
 //! `cargo bench -p conformance --bench startup [-- ROUNDS]`, as root. Every runtime gets the same
 //! bundle; their turns alternate within one run, with a pause between them, since a start that
 //! follows another closely hides the wait of the kernel that moving a process between control groups
-//! takes. The tables, one for each layout of cgroups that can be had here, go to standard output and to
+//! takes. The tables, one for each version of cgroups that this machine has, go to standard output and to
 //! `target/startup/table.md`.
 //!
 //! The runtime that is measured is `target/release/final-runtime`, as `cargo release` builds it, but
@@ -20,11 +20,12 @@ use std::{path::PathBuf, process::ExitCode, thread::sleep, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use nix::unistd::geteuid;
+use step06::Version;
 
 use bundle::Bundle;
 use cost::Cost;
 use floor::Floor;
-use layout::{Layout, State};
+use layout::State;
 use runtime::Runtime;
 use table::Table;
 
@@ -50,9 +51,9 @@ fn run() -> Result<()> {
     let bundle = Bundle::new()?;
     let _state = State::new(bundle.dir())?;
     let mut tables = String::new();
-    for layout in Layout::here()? {
-        layout.set_up(bundle.dir()).with_context(|| layout.to_string())?;
-        let table = measure(layout, &bundle, rounds).with_context(|| layout.to_string())?;
+    for version in layout::versions()? {
+        layout::show(version, bundle.dir())?;
+        let table = measure(version, &bundle, rounds).with_context(|| format!("{version:?}"))?;
         print!("{table}");
         tables += &table.to_string();
     }
@@ -60,10 +61,10 @@ fn run() -> Result<()> {
     std::fs::write(&file, tables).with_context(|| format!("writing {}", file.display()))
 }
 
-fn measure(layout: Layout, bundle: &Bundle, rounds: usize) -> Result<Table> {
+fn measure(version: Version, bundle: &Bundle, rounds: usize) -> Result<Table> {
     let (runtimes, unfit) = Runtime::all(bundle)?;
-    let floor = (layout == Layout::First).then(|| Floor::new(bundle.dir())).transpose()?;
-    let mut table = Table::new(layout, rounds, &runtimes, unfit);
+    let floor = (version == Version::V1).then(|| Floor::new(bundle.dir())).transpose()?;
+    let mut table = Table::new(version, rounds, &runtimes, unfit);
     let mut floors = Vec::new();
     for (what, act) in ACTS {
         let mut costs: Vec<Vec<Cost>> = runtimes.iter().map(|_| Vec::new()).collect();

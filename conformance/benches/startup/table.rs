@@ -2,15 +2,16 @@
 
 use std::fmt;
 
+use step06::Version;
+
 use crate::{
     cost::Cost,
-    layout::Layout,
     runtime::{Many, Runtime, Unfit},
 };
 
 /// One column a runtime, the first of which is this project's; one row a thing that was measured.
 pub struct Table {
-    layout: Layout,
+    version: Version,
     rounds: usize,
     names: Vec<String>,
     unfit: Vec<Unfit>,
@@ -29,9 +30,9 @@ struct Cell {
 
 impl Table {
     /// Without rows. Those that are `unfit` did not work, and said why.
-    pub fn new(layout: Layout, rounds: usize, runtimes: &[Runtime], unfit: Vec<Unfit>) -> Self {
+    pub fn new(version: Version, rounds: usize, runtimes: &[Runtime], unfit: Vec<Unfit>) -> Self {
         let names = runtimes.iter().map(ToString::to_string).collect();
-        Self { layout, rounds, names, unfit, rows: Vec::new(), own: None, floor: None }
+        Self { version, rounds, names, unfit, rows: Vec::new(), own: None, floor: None }
     }
 
     /// The median time of an act, and the median of its peak of memory.
@@ -74,7 +75,15 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        writeln!(f, "Medians of {} rounds, interleaved, {}:\n", self.rounds, self.layout)?;
+        let version = match self.version {
+            Version::V1 => 1,
+            Version::V2 => 2,
+        };
+        let rounds = self.rounds;
+        writeln!(
+            f,
+            "Medians of {rounds} rounds, interleaved, control groups of version {version}:\n"
+        )?;
         writeln!(f, "| | {} |", self.names.join(" | "))?;
         writeln!(f, "| --- |{}", " ---: |".repeat(self.names.len()))?;
         for (what, cells) in &self.rows {
